@@ -1,0 +1,190 @@
+package strictjwt
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	shardCount     = 16
+	shardFrom      = 1024    // entries; a smaller cache has one lock
+	bytesPerEntry  = 1 << 10 // the budget of the average entry
+	minCacheBytes  = 64 << 10
+	entryOverhead  = 384 // an estimate: the structs, the map slot, the headers of strings
+	stringOverhead = 16
+)
+
+// digest identifies a token in the cache.
+type digest [sha256.Size]byte
+
+// cache remembers the claims of tokens whose signature was good.
+//
+// It is keyed by HMAC-SHA-256 of the whole token, signature included, under a
+// key that was drawn for this cache. A hit is as strong as a signature only if
+// nobody can make two tokens with one key: maphash has 64 bits and is not made
+// for that. Keeping the tokens themselves would need a comparison whose time
+// tells how much of a guess is right, and would leave credentials in memory.
+//
+// Only verified tokens enter, so a forger can push nothing out. Two generations
+// per shard bound it: a full young one becomes the old one, whose entries move
+// back when they are used and else go with the next change. Nothing is swept in
+// the background: without traffic, what is there stays.
+type cache struct {
+	age    time.Duration
+	shards []shard
+	macs   *macPool
+}
+
+type shard struct {
+	mu         sync.Mutex
+	young, old generation
+	maxEntries int // of one generation
+	maxBytes   int
+}
+
+type generation struct {
+	entries map[digest]entry
+	bytes   int
+	since   time.Time
+}
+
+type entry struct {
+	claims *Claims
+	at     time.Time // when the signature was verified
+}
+
+func newCache(size int, age time.Duration) *cache {
+	if size == 0 {
+		size = defaultCache
+	}
+	if age == 0 {
+		age = defaultCacheAge
+	}
+	shards := 1
+	if size >= shardFrom {
+		shards = shardCount
+	}
+	c := &cache{age: age, shards: make([]shard, shards)}
+	for i := range c.shards {
+		c.shards[i].maxEntries = size / (2 * shards)
+		c.shards[i].maxBytes = max(size*bytesPerEntry, minCacheBytes) / (2 * shards)
+	}
+	key := make([]byte, sha256.Size)
+	rand.Read(key) // never fails: crypto/rand ends the program instead
+	c.macs = newMACPool(sha256.New, key)
+	return c
+}
+
+// id hashes a token. On a nil cache it is zero, and get and put do nothing.
+func (c *cache) id(token string) digest {
+	if c == nil {
+		return digest{}
+	}
+	s := c.macs.compute(token)
+	defer c.macs.release(s)
+	return digest(s.sum)
+}
+
+func (c *cache) shard(id digest) *shard { return &c.shards[int(id[0])%len(c.shards)] }
+
+// get returns a copy of the claims if they are young enough.
+func (c *cache) get(id digest, now time.Time) (Claims, bool) {
+	if c == nil {
+		return Claims{}, false
+	}
+	e, ok := c.shard(id).find(id, c.age, now)
+	if !ok {
+		return Claims{}, false
+	}
+	return e.claims.copy(), true
+}
+
+// find looks an entry up, and moves one of the old generation to the young one.
+func (s *shard) find(id digest, age time.Duration, now time.Time) (entry, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, ok := s.young.entries[id]
+	if ok {
+		return e, e.fresh(age, now)
+	}
+	e, ok = s.old.entries[id]
+	if !ok || !e.fresh(age, now) {
+		return entry{}, false
+	}
+	s.old.remove(id)
+	s.add(id, e, age, now)
+	return e, true
+}
+
+// fresh reports whether the signature may still be trusted. A clock that went
+// back makes an entry look new, so it must not be from the future either.
+func (e entry) fresh(age time.Duration, now time.Time) bool {
+	return !now.Before(e.at) && now.Sub(e.at) < age
+}
+
+// put remembers the claims of a token that was just verified.
+func (c *cache) put(id digest, claims Claims, now time.Time) {
+	if c == nil {
+		return
+	}
+	kept := claims.copy()
+	s := c.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.old.remove(id)
+	s.add(id, entry{claims: &kept, at: now}, c.age, now)
+}
+
+func (c *cache) forget(id digest) {
+	s := c.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.young.remove(id)
+	s.old.remove(id)
+}
+
+// add puts an entry into the young generation, after making it the old one if
+// it is full, or so long there that the old one has nothing of use.
+func (s *shard) add(id digest, e entry, age time.Duration, now time.Time) {
+	s.young.remove(id)
+	cost := e.claims.cost()
+	if cost > s.maxBytes {
+		return
+	}
+	full := len(s.young.entries) >= s.maxEntries || s.young.bytes+cost > s.maxBytes
+	if full || now.Sub(s.young.since) >= age {
+		s.old = s.young
+		s.young = generation{since: now}
+	}
+	if s.young.entries == nil {
+		s.young.entries = map[digest]entry{}
+	}
+	s.young.entries[id] = e
+	s.young.bytes += cost
+}
+
+func (g *generation) remove(id digest) {
+	if e, ok := g.entries[id]; ok {
+		g.bytes -= e.claims.cost()
+		delete(g.entries, id)
+	}
+}
+
+// copy separates the claims from those of other requests.
+func (c *Claims) copy() Claims {
+	own := *c
+	own.Audience = slices.Clone(c.Audience)
+	return own
+}
+
+// cost is the bytes that an entry takes, about.
+func (c *Claims) cost() int {
+	n := entryOverhead + len(*c.payload) + len(c.Subject) + len(c.Issuer) + len(c.ID) + len(c.KeyID)
+	for _, name := range c.Audience {
+		n += stringOverhead + len(name)
+	}
+	return n
+}
