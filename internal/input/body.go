@@ -1,0 +1,216 @@
+package input
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+)
+
+// scratch is what one request needs while it is decoded, kept for the next one.
+type scratch struct {
+	buf  []byte
+	json jsonDecoder
+	out  collector
+	seen []bool
+	path []frame
+}
+
+func newScratch() *scratch { return &scratch{buf: make([]byte, 0, 4<<10)} }
+
+// takeScratch returns a scratch that holds nothing of another request.
+func (p *Plan) takeScratch() *scratch { return p.pool.Get().(*scratch) }
+
+// putScratch wipes s and keeps it, unless its buffer has become large.
+func (p *Plan) putScratch(s *scratch) {
+	clear(s.buf)
+	clear(s.path[:cap(s.path)])
+	s.json.release()
+	s.out = collector{}
+	s.path = s.path[:0]
+	if cap(s.buf) > maxPooledBuffer {
+		return
+	}
+	s.buf = s.buf[:0]
+	p.pool.Put(s)
+}
+
+// Body is what Decode holds until the request ends: the body's bytes for a wrapped handler, and uploaded files.
+// A nil Body holds nothing. It is safe for concurrent use.
+type Body struct {
+	mu       sync.Mutex
+	plan     *Plan
+	held     *scratch
+	files    []*upload
+	boundary string // of a multipart body, whose parts are kept
+	parts    []part
+	closed   bool
+}
+
+// Reader returns a new reader over the decoded body, or http.NoBody when none was kept. After Close it reads nothing: the
+// bytes belong to another request then.
+func (b *Body) Reader() io.ReadCloser {
+	if b == nil {
+		return http.NoBody
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.boundary != "" {
+		body, _ := replayParts(b.boundary, b.parts)
+		return body
+	}
+	if b.held == nil {
+		return http.NoBody
+	}
+	return &bodyReader{body: b}
+}
+
+// Len returns the number of bytes that Reader gives, which a wrapped handler's request has as its ContentLength.
+func (b *Body) Len() int64 {
+	if b == nil {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.boundary != "":
+		_, size := replayParts(b.boundary, b.parts)
+		return size
+	case b.held == nil:
+		return 0
+	}
+	return int64(len(b.held.buf))
+}
+
+// Close wipes the bytes and removes temporary files. It may be called more than once, and on nil.
+func (b *Body) Close() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return
+	}
+	b.closed = true
+	if b.held != nil {
+		b.plan.putScratch(b.held)
+		b.held = nil
+	}
+	for _, f := range b.files {
+		f.remove()
+	}
+	b.files = nil
+}
+
+// bodyReader reads the held bytes. It goes through the Body for every read, so that a handler's forgotten goroutine
+// can never see the bytes of the next request.
+type bodyReader struct {
+	body *Body
+	at   int
+}
+
+func (r *bodyReader) Read(p []byte) (int, error) {
+	r.body.mu.Lock()
+	defer r.body.mu.Unlock()
+	if r.body.held == nil {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	n := copy(p, r.body.held.buf[r.at:])
+	r.at += n
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+func (r *bodyReader) Close() error { return nil }
+
+// errTooLarge says that a body is over its cap.
+var errTooLarge = errors.New("input: body over the cap")
+
+// readAll reads the body into s.buf, at most limit bytes of it.
+func (s *scratch) readAll(w http.ResponseWriter, r *http.Request, limit int64) error {
+	if r.ContentLength > limit {
+		return errTooLarge
+	}
+	body := r.Body
+	if r.ContentLength < 0 {
+		// The original writer lets net/http close the connection. A declared length is enforced by the server itself.
+		body = http.MaxBytesReader(w, r.Body, limit)
+	}
+	if r.ContentLength > int64(cap(s.buf)) && r.ContentLength < maxPooledBuffer {
+		s.buf = make([]byte, 0, r.ContentLength+1)
+	}
+	for {
+		if len(s.buf) == cap(s.buf) {
+			s.grow()
+		}
+		n, err := body.Read(s.buf[len(s.buf):cap(s.buf)])
+		s.buf = s.buf[:len(s.buf)+n]
+		if int64(len(s.buf)) > limit {
+			return errTooLarge
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// grow doubles the buffer and wipes the one that it replaces.
+func (s *scratch) grow() {
+	bigger := make([]byte, len(s.buf), max(2*cap(s.buf), 512))
+	copy(bigger, s.buf)
+	clear(s.buf)
+	s.buf = bigger
+}
+
+// readFailure explains an error of reading the body.
+func readFailure(ctx context.Context, err error) *Failure {
+	var tooLarge *http.MaxBytesError
+	var timeout net.Error
+	switch {
+	case errors.Is(err, errTooLarge), errors.As(err, &tooLarge):
+		f := failureTooLarge
+		return &f
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout(),
+		errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return failureTimeout.with(err)
+	}
+	return failureIncomplete.with(err)
+}
+
+// noBody reports whether r surely has no body.
+func noBody(r *http.Request) bool {
+	return r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody
+}
+
+// checkNoBody refuses a request that has a body. Of a chunked one it reads a single byte.
+func checkNoBody(ctx context.Context, r *http.Request) *Failure {
+	if noBody(r) {
+		return nil
+	}
+	f := failureUnexpected
+	f.CloseConn = true
+	if r.ContentLength > 0 {
+		return &f
+	}
+	var one [1]byte
+	for {
+		n, err := r.Body.Read(one[:])
+		switch {
+		case n > 0:
+			return &f
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return readFailure(ctx, err)
+		}
+	}
+}

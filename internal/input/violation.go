@@ -1,0 +1,187 @@
+package input
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Failure says why a request was refused. Everything but Cause may be shown to the caller.
+type Failure struct {
+	Status     int         // an HTTP status
+	Code       string      // a stable snake_case code
+	Title      string      // a fixed sentence
+	Violations []Violation // what is wrong with which field; at most MaxViolations, in struct order
+	CloseConn  bool        // the connection must not be reused: an unread body may still be on it
+	Cause      error       // for the log; nil when Code says it all; never contains what the caller sent
+}
+
+// Violation says what is wrong with one field. It never contains a value that the caller sent.
+type Violation struct {
+	// Pointer names the field: an RFC 6901 JSON pointer into the body ("" is the whole body), or "query/limit",
+	// "path/projectID", "header/If-Match"; "query" alone is the query as a whole.
+	Pointer string
+	// Code is stable and snake_case: a rule's own name ("min") or one of the decoder's ("type", "null", "unknown_field").
+	Code string
+	// Message is plain English without a subject: "must be at least 3 characters".
+	Message string
+	// Param is the rule's parameter as the developer wrote it, Go field names replaced by the caller's names.
+	Param string
+}
+
+// The public codes and titles of failures.
+var (
+	failureBody       = Failure{Status: http.StatusBadRequest, Code: "invalid_body", Title: "Invalid request body."}
+	failureParameters = Failure{Status: http.StatusBadRequest, Code: "invalid_parameters", Title: "Invalid request parameters."}
+	failureUnexpected = Failure{Status: http.StatusBadRequest, Code: "unexpected_body", Title: "This request takes no body."}
+	failureIncomplete = Failure{Status: http.StatusBadRequest, Code: "incomplete_body", Title: "Incomplete request body.", CloseConn: true}
+	failureTimeout    = Failure{Status: http.StatusRequestTimeout, Code: "request_timeout", Title: "Request timeout.", CloseConn: true}
+	failureMediaType  = Failure{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Title: "Unsupported media type."}
+	failureTooLarge   = Failure{Status: http.StatusRequestEntityTooLarge, Code: "body_too_large", Title: "Request body too large.", CloseConn: true}
+	failureInternal   = Failure{Status: http.StatusInternalServerError, Code: "internal_error", Title: "Internal server error."}
+)
+
+// with returns a copy of f that carries a cause.
+func (f Failure) with(cause error) *Failure {
+	f.Cause = cause
+	return &f
+}
+
+// problem is what is wrong with a value, apart from where it stands. A nil problem means nothing.
+type problem struct {
+	code, message, param string
+	soft                 bool // the other rules can still be judged
+}
+
+// frame is one step from the input struct to a value: a field, an item of an array, or an entry of a map.
+type frame struct {
+	field *field
+	index int
+	entry bool
+}
+
+// found is a violation with its place in struct order.
+type found struct {
+	Violation
+	order []int
+	body  bool
+}
+
+// collector gathers violations up to MaxViolations.
+type collector struct {
+	list []found
+	full bool // a violation found no room
+	hard bool // the body or the query was not decoded completely, so that rules cannot be judged
+}
+
+// add records a problem at the end of path and reports whether there is room for more.
+func (c *collector) add(path []frame, p *problem) bool {
+	inBody := len(path) == 0 || path[0].field.inBody()
+	c.hard = c.hard || inBody && !p.soft
+	if len(c.list) >= MaxViolations {
+		c.full = true
+		return false
+	}
+	v := Violation{Pointer: pointer(path), Code: p.code, Message: p.message, Param: p.param}
+	if inEntry(path) {
+		v.Message = "has an entry that " + v.Message
+	}
+	for _, old := range c.list {
+		if old.Pointer == v.Pointer && old.Code == v.Code && old.Message == v.Message {
+			return true
+		}
+	}
+	c.list = append(c.list, found{Violation: v, order: order(path), body: inBody})
+	return true
+}
+
+// addParameters records a problem of a whole source, such as "query".
+func (c *collector) addParameters(source Source, p *problem) {
+	if len(c.list) >= MaxViolations {
+		c.full = true
+		return
+	}
+	v := Violation{Pointer: string(source), Code: p.code, Message: p.message, Param: p.param}
+	if slices.ContainsFunc(c.list, func(old found) bool { return old.Violation == v }) {
+		return
+	}
+	c.list = append(c.list, found{Violation: v})
+}
+
+// has reports whether something was recorded at exactly this place, or above it in the body.
+func (c *collector) has(at string) bool {
+	for _, old := range c.list {
+		if old.Pointer == at || strings.HasPrefix(old.Pointer, "/") && strings.HasPrefix(at, old.Pointer+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// failure returns what was gathered as a 400, or nil.
+func (c *collector) failure() *Failure {
+	if len(c.list) == 0 {
+		return nil
+	}
+	// A map is visited in random order: its violations are sorted by text, so that one request has one answer.
+	slices.SortStableFunc(c.list, func(a, b found) int {
+		return cmp.Or(slices.Compare(a.order, b.order), cmp.Compare(a.Pointer, b.Pointer), cmp.Compare(a.Message, b.Message))
+	})
+	f := failureParameters
+	f.Violations = make([]Violation, len(c.list))
+	for i, v := range c.list {
+		f.Violations[i] = v.Violation
+		if v.body {
+			f.Code, f.Title = failureBody.Code, failureBody.Title
+		}
+	}
+	return &f
+}
+
+// pointer renders a path. It stops at the first entry of a map, since a key is the caller's text.
+func pointer(path []frame) string {
+	var b strings.Builder
+	for i, f := range path {
+		switch {
+		case f.entry:
+			return b.String()
+		case f.field == nil:
+			b.WriteByte('/')
+			b.WriteString(strconv.Itoa(f.index))
+		case i == 0 && !f.field.inBody():
+			return string(f.field.source) + "/" + f.field.name
+		default:
+			b.WriteByte('/')
+			b.WriteString(f.field.token)
+		}
+	}
+	return b.String()
+}
+
+// inEntry reports whether a path leads through an entry of a map, which the pointer does not show.
+func inEntry(path []frame) bool {
+	return slices.ContainsFunc(path, func(f frame) bool { return f.entry })
+}
+
+// order renders a path as its position in the struct.
+func order(path []frame) []int {
+	var at []int
+	for _, f := range path {
+		switch {
+		case f.entry:
+			return at
+		case f.field == nil:
+			at = append(at, f.index)
+		default:
+			at = append(at, f.field.ord)
+		}
+	}
+	return at
+}
+
+// pointerToken escapes a name as RFC 6901 §3 asks.
+func pointerToken(name string) string {
+	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+}
