@@ -1,0 +1,213 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// Authorizer answers which resource a request touches, and whether its caller may.
+//
+// Make one with [Owned], [Within], [Authorize] or [NoResource]. The zero value is
+// refused by [New]. It is immutable and safe for concurrent use.
+type Authorizer[S Principal, R any] struct {
+	resolve func(context.Context, *http.Request, S) (R, error)
+	params  []string // path parameters, outermost first
+	rule    string   // for the checklist
+	owned   bool     // an ownership rule of the caller: it needs a session
+}
+
+// Owned loads the resource that a path parameter names and checks its owner.
+//
+// A malformed, a missing and a foreign id get the same 404: nothing tells an
+// outsider which ids exist. load returns [ErrNotFound], or a nil R, for what does
+// not exist; any other error is a 500. A handler that writes should repeat the
+// ownership in its statement (WHERE id = ? AND owner_id = ?), since no lock is
+// held between the check and the write.
+func Owned[S Principal, ID, R any](param string, parse func(string) (ID, error), load func(context.Context, ID) (R, error),
+	owns func(resource R, caller S) bool) func() Authorizer[S, R] {
+	mustBe("Owned", check{"param", param != ""}, check{"parse", parse != nil}, check{"load", load != nil}, check{"owns", owns != nil})
+	a := Authorizer[S, R]{params: []string{param}, rule: "Owned " + funcName(owns), owned: true}
+	a.resolve = func(ctx context.Context, r *http.Request, caller S) (R, error) {
+		resource, err := find(ctx, r, param, parse, load)
+		if err != nil {
+			return resource, err
+		}
+		if caller.Subject() == "" || !owns(resource, caller) {
+			var none R
+			return none, fmt.Errorf("%w: {%s} belongs to someone else", ErrNotFound, param)
+		}
+		return resource, nil
+	}
+	return func() Authorizer[S, R] { return a }
+}
+
+// Within loads a child of a resource that another Authorizer has granted.
+//
+// load gets the parent, so that its query can say WHERE id = ? AND project_id = ?:
+// a child of somebody else's parent is a 404 like any other missing one.
+func Within[S Principal, P, ID, R any](parent func() Authorizer[S, P], param string, parse func(string) (ID, error),
+	load func(ctx context.Context, parent P, id ID) (R, error)) func() Authorizer[S, R] {
+	mustBe("Within", check{"parent", parent != nil}, check{"param", param != ""}, check{"parse", parse != nil}, check{"load", load != nil})
+	outer := parent()
+	mustBe("Within", check{"parent", outer.resolve != nil})
+	if slices.Contains(outer.params, param) {
+		panic(fmt.Sprintf("guard: Within: {%s} is the parent's parameter, too: name the child's own", param))
+	}
+	a := Authorizer[S, R]{params: append(slices.Clip(outer.params), param), rule: outer.rule + " > Within " + funcName(load), owned: outer.owned}
+	a.resolve = func(ctx context.Context, r *http.Request, caller S) (R, error) {
+		p, err := outer.resolve(ctx, r, caller)
+		if err != nil {
+			var none R
+			return none, err
+		}
+		return find(ctx, r, param, parse, func(ctx context.Context, id ID) (R, error) { return load(ctx, p, id) })
+	}
+	return func() Authorizer[S, R] { return a }
+}
+
+// Authorize lets a function of the service's own load the resource and decide.
+//
+// It returns the resource where the caller may use it, and [ErrNotFound] where
+// there is none or none for this caller. Answering 403 there (with [Fail]) tells
+// that the resource exists: do it only where that is no secret.
+func Authorize[S Principal, ID, R any](param string, parse func(string) (ID, error),
+	authorize func(ctx context.Context, caller S, id ID) (R, error)) func() Authorizer[S, R] {
+	mustBe("Authorize", check{"param", param != ""}, check{"parse", parse != nil}, check{"authorize", authorize != nil})
+	a := Authorizer[S, R]{params: []string{param}, rule: "Authorize " + funcName(authorize)}
+	a.resolve = func(ctx context.Context, r *http.Request, caller S) (R, error) {
+		return find(ctx, r, param, parse, func(ctx context.Context, id ID) (R, error) { return authorize(ctx, caller, id) })
+	}
+	return func() Authorizer[S, R] { return a }
+}
+
+// NoResource answers that a route touches no resource of its own.
+//
+// Pass it uncalled. It is right for collections, which the handler narrows to
+// c.Caller, and for routes that a role guards.
+func NoResource[S Principal]() Authorizer[S, None] {
+	return Authorizer[S, None]{
+		rule:    "none",
+		resolve: func(context.Context, *http.Request, S) (None, error) { return None{}, nil },
+	}
+}
+
+// find parses an id and loads what it names. Whatever is not there is the same
+// ErrNotFound; only a broken store is something else.
+func find[ID, R any](ctx context.Context, r *http.Request, param string, parse func(string) (ID, error),
+	load func(context.Context, ID) (R, error)) (R, error) {
+	var none R
+	text := r.PathValue(param)
+	if err := checkID(text); err != nil {
+		return none, fmt.Errorf("%w: {%s}: %w", ErrNotFound, param, err)
+	}
+	id, err := parse(text)
+	if err != nil {
+		return none, fmt.Errorf("%w: parse {%s}: %w", ErrNotFound, param, err)
+	}
+	resource, err := load(ctx, id)
+	if err != nil {
+		return none, fmt.Errorf("load {%s}: %w", param, err)
+	}
+	if isNil(resource) {
+		return none, fmt.Errorf("%w: load {%s} returned nil", ErrNotFound, param)
+	}
+	return resource, nil
+}
+
+const maxID = 256 // bytes of a path parameter
+
+// checkID refuses what no id has but a decoded path value may: a slash from %2F,
+// a NUL, a line break, an invisible character.
+func checkID(s string) error {
+	switch {
+	case s == "":
+		return errors.New("empty: the pattern may not have it")
+	case len(s) > maxID:
+		return errors.New("too long")
+	case !utf8.ValidString(s):
+		return errors.New("not UTF-8")
+	case s == "." || s == "..":
+		return errors.New("a path segment of dots")
+	case strings.ContainsFunc(s, func(c rune) bool { return c == '/' || c == '\\' || !unicode.IsGraphic(c) }):
+		return errors.New("a slash, control or invisible character")
+	}
+	return nil
+}
+
+// ParseUUID parses a UUID in its one canonical form: 36 characters, lower case.
+//
+// [uuid.Parse] takes five spellings of one UUID, which caches and logs would
+// take for five objects. The nil and the max UUID (RFC 9562, sections 5.9 and
+// 5.10) name nothing and are refused.
+func ParseUUID(s string) (uuid.UUID, error) {
+	id, err := uuid.Parse(s)
+	if err != nil || id.String() != s || id == uuid.Nil || id == uuid.Max {
+		return uuid.Nil, errors.New("not a UUID in canonical form")
+	}
+	return id, nil
+}
+
+// ParseString takes an id as it is, for ids that are opaque strings.
+//
+// The guard has refused empty ids, those over 256 bytes, and those with slashes,
+// control or invisible characters before.
+func ParseString(s string) (string, error) { return s, nil }
+
+// OwnedInput is [Owned] for a resource whose id stands in the input.
+//
+// It wraps the handler: the input is valid by then, and the resource is in
+// c.Resource as usual. The route's own third answer is [NoResource].
+func OwnedInput[S Principal, T, ID, R, Out any](id func(T) ID, load func(context.Context, ID) (R, error), owns func(resource R, caller S) bool,
+	handler func(context.Context, *Call[S, T, R]) (Out, error)) func(context.Context, *Call[S, T, None]) (ownedInput[S, T, R, Out], error) {
+	mustBe("OwnedInput", check{"id", id != nil}, check{"load", load != nil}, check{"owns", owns != nil}, check{"handler", handler != nil})
+	step := ownedInput[S, T, R, Out]{handler: handler, rule: "OwnedInput " + funcName(owns)}
+	step.resolve = func(ctx context.Context, caller S, input T) (R, error) {
+		var none R
+		resource, err := load(ctx, id(input))
+		if err != nil {
+			return none, fmt.Errorf("load the resource that the input names: %w", err)
+		}
+		if isNil(resource) || caller.Subject() == "" || !owns(resource, caller) {
+			return none, fmt.Errorf("%w: the resource that the input names is missing or belongs to someone else", ErrNotFound)
+		}
+		return resource, nil
+	}
+	return func(context.Context, *Call[S, T, None]) (ownedInput[S, T, R, Out], error) { return step, nil }
+}
+
+// check is one requirement on a constructor's argument.
+type check struct {
+	name string
+	ok   bool
+}
+
+func mustBe(maker string, checks ...check) {
+	for _, c := range checks {
+		if !c.ok {
+			panic("guard: " + maker + ": " + c.name + " is nil or empty")
+		}
+	}
+}
+
+// funcName is the name of a function for the checklist, such as "User.IsAdmin".
+func funcName(f any) string {
+	v := reflect.ValueOf(f)
+	if v.Kind() != reflect.Func || v.IsNil() {
+		return "?"
+	}
+	name := runtime.FuncForPC(v.Pointer()).Name()
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	_, name, _ = strings.Cut(name, ".")
+	name = strings.TrimSuffix(name, "-fm")
+	return strings.NewReplacer("(*", "", ")", "").Replace(name)
+}

@@ -1,0 +1,372 @@
+// Package guard stands between the network and one HTTP handler.
+//
+// [New] takes five answers, then the handler: who is calling, what payload is
+// allowed, which resource is touched, what abuse controls exist, and what the
+// caller learns on failure. A route that does not answer all five does not compile.
+//
+//	mux.Handle("PATCH /projects/{projectID}", guard.New(
+//		users,                             // who is calling
+//		guard.JSON[UpdateProject],         // what payload is allowed
+//		ownProject,                        // which resource is touched
+//		limits.PerCaller(10, time.Minute), // what abuse controls exist
+//		errs,                              // what the caller learns on failure
+//		guard.After(app.updateProject, app.dropCached),
+//	))
+//
+// # Life of a Request
+//
+// The order is the same for every route, cheapest and safest first. A stage
+// passes or ends the request; an error, a panic, a nil and a zero value end it.
+//
+//	 0  begin         request id, client address, deadline; the body is not read  500
+//	 1  limit         PerIP, Global                                          429, 503
+//	 2  who           the origin of ambient credentials, then the credential 403, 401, 503
+//	 3  role          Only                                                        403
+//	 4  caller_limit  PerCaller, PerKey                                      429, 503
+//	 5  which         parse the id, load the resource once, check ownership  404, 500, 503
+//	 6  what          parameters, media type, size, decode, normalize, validate  415, 413, 400
+//	 7  input_limit   PerInput                                               429, 503
+//	 8  handler       OwnedInput, then the handler                    its own errors
+//	 9  after         hooks, only on success                               never refuses
+//	10  respond       encode and write; settle the limits; log                    500
+//
+// Ownership comes before the body, so an outsider gets the same 404 for any body
+// and cannot spend the parser. Nothing is locked meanwhile: a handler that writes
+// should repeat the ownership in its statement (WHERE id = ? AND owner_id = ?).
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/routeguard/guard/internal/input"
+)
+
+// None is the absent input, resource or result.
+type None struct{}
+
+// Call is what a handler gets: the three answers about this request.
+//
+// It is a plain struct, so that a handler can be tested without HTTP. It belongs
+// to one request and must not be kept after it.
+type Call[S Principal, T, R any] struct {
+	Caller    S // whom the credential belongs to
+	Input     T // decoded, normalized and valid
+	Resource  R // what stage 5 loaded
+	ClientIP  netip.Addr
+	RequestID string
+
+	// Request is the request as it came. Its body has been read, and its headers
+	// and parameters have not been checked beyond what Input declares.
+	Request *http.Request
+}
+
+// Guard is a handler behind its five answers.
+//
+// It is an http.Handler, immutable and safe for concurrent use. T is its input.
+type Guard[T any] struct {
+	serve func(http.ResponseWriter, *http.Request)
+	plan  blueprint
+}
+
+// ServeHTTP takes a request through the stages.
+func (g *Guard[T]) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.serve(w, r) }
+
+// New puts a handler behind its five answers.
+//
+// what and which are passed uncalled (guard.JSON[T], guard.NoResource); New calls
+// each once. The handler's result is sent as JSON: 200, 204 for [None], or what a
+// [Reply] says. Its error is answered by tell. New panics on wiring mistakes, with
+// a message that lists all of them.
+func New[S Principal, T, R, Out any](who Authenticator[S], what func() Decoder[T], which func() Authorizer[S, R], limit Limit, tell *Responder,
+	handler func(context.Context, *Call[S, T, R]) (Out, error)) *Guard[T] {
+	if handler == nil {
+		panic("guard: New: the handler is nil")
+	}
+	return build("New", who, what, which, limit, tell, endingOf(handler))
+}
+
+// Wrap puts an existing http.Handler behind the same five answers, unchanged.
+//
+// The handler finds its Call with [CallOf] and can read the body, which is put
+// back after it was checked. It does not see the credential: the Authorization
+// field, API key and session cookie are removed from its request. Its response is
+// its own; only a panic before the first byte is answered by tell.
+func Wrap[S Principal, T, R any](who Authenticator[S], what func() Decoder[T], which func() Authorizer[S, R], limit Limit, tell *Responder,
+	h http.Handler) *Guard[T] {
+	if h == nil {
+		panic("guard: Wrap: the handler is nil")
+	}
+	return build("Wrap", who, what, which, limit, tell, wrapping[S, T, R](h, who))
+}
+
+// pipeline is a route, ready to serve.
+type pipeline[S Principal, T, R any] struct {
+	who    Authenticator[S]
+	what   Decoder[T]
+	which  Authorizer[S, R]
+	limits limitPlan[S, T]
+	tell   *Responder
+	end    ending[S, T, R]
+}
+
+// serve is the life of a request: the stages in their order, top to bottom. Each
+// one passes, or returns the error that ends the request.
+func (p *pipeline[S, T, R]) stages(x *exchange) error {
+	ctx, cancel := p.tell.stageContext(x.r.Context())
+	defer cancel()
+	c := &Call[S, T, R]{ClientIP: x.addr, RequestID: x.id, Request: x.r}
+
+	x.stage = StageLimit
+	if err := p.limits.beforeSession(ctx, x); err != nil {
+		return err
+	}
+
+	x.stage = StageWho
+	credential, err := p.who.authenticate(ctx, p.tell, x.r)
+	if err != nil {
+		return err
+	}
+	c.Caller, x.caller = credential.caller, credential.caller.Subject()
+
+	x.stage = StageRole
+	if err := credential.permit(); err != nil {
+		return err
+	}
+
+	x.stage = StageCallerLimit
+	if err := p.limits.perCaller(ctx, x, c.Caller); err != nil {
+		return err
+	}
+
+	x.stage = StageWhich
+	if c.Resource, err = p.which.resolve(ctx, x.r, c.Caller); err != nil {
+		return x.noResource(ctx, err)
+	}
+
+	x.stage = StageWhat
+	body, err := p.what.decode(ctx, x, &c.Input)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+
+	x.stage = StageInputLimit
+	if err := p.limits.perInput(ctx, x, c.Input); err != nil {
+		return err
+	}
+
+	x.stage = StageHandler
+	return p.end.run(ctx, x, c, body) // the handler, its hooks, and the response
+}
+
+// noResource gives everything that is not there for this caller the same bytes,
+// even where Responder.Map has its own words for a missing row.
+func (x *exchange) noResource(ctx context.Context, err error) error {
+	if e := x.tell.public(ctx, err); e.Status != http.StatusNotFound {
+		return e
+	}
+	return refuseNotFound.Because(err)
+}
+
+func build[S Principal, T, R any](maker string, who Authenticator[S], what func() Decoder[T], which func() Authorizer[S, R], limit Limit,
+	tell *Responder, end ending[S, T, R]) *Guard[T] {
+	p := &pipeline[S, T, R]{who: who, tell: tell, end: end}
+	mistakes := []error{who.validate(), tell.check()}
+	if what == nil {
+		mistakes = append(mistakes, errors.New("the second answer (what) is nil: pass guard.JSON[T] or guard.NoPayload"))
+	} else {
+		p.what = what()
+		mistakes = append(mistakes, p.what.validate())
+	}
+	if which == nil {
+		mistakes = append(mistakes, errors.New("the third answer (which) is nil: pass guard.Owned(…) or guard.NoResource"))
+	} else if p.which = which(); p.which.resolve == nil {
+		mistakes = append(mistakes, errors.New("the third answer (which) made a zero Authorizer: pass guard.Owned(…) or guard.NoResource"))
+	} else if p.which.owned && who.anyone {
+		mistakes = append(mistakes, errors.New("Owned on a route for Anyone: nobody is known there, use Authorize"))
+	}
+	g := &Guard[T]{}
+	limits, err := planLimits[S, T](limit)
+	limits.id = fmt.Sprintf("guard %p", g)
+	p.limits = limits
+	if err := errors.Join(append(mistakes, err)...); err != nil {
+		panic("guard: " + maker + ": " + err.Error())
+	}
+	g.plan = p.describe(limit)
+	g.serve = func(w http.ResponseWriter, r *http.Request) {
+		x := &exchange{tell: p.tell, private: !p.who.anyone || unsafe(r.Method), route: r.Pattern, w: w, r: r, start: time.Now()}
+		x.do(p.stages)
+	}
+	return g
+}
+
+// unsafe reports whether a method may change something (RFC 9110, section 9.2.1).
+// What answers it, such as a new session's token, must not be stored.
+func unsafe(method string) bool {
+	return method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions
+}
+
+// ending is how a route ends: the handler, its hooks, and the response.
+type ending[S Principal, T, R any] struct {
+	run   func(context.Context, *exchange, *Call[S, T, R], *input.Body) error
+	kind  string   // handler, stream or wrap
+	owned string   // the rule of OwnedInput
+	hooks []string // names
+}
+
+// step is a result that is no result: After, Stream and OwnedInput return
+// handlers whose only result is the description of what New is to run.
+type step[S Principal, T, R any] interface{ ending() ending[S, T, R] }
+
+func endingOf[S Principal, T, R, Out any](handler func(context.Context, *Call[S, T, R]) (Out, error)) ending[S, T, R] {
+	if _, ok := any(*new(Out)).(step[S, T, R]); ok {
+		out, _ := handler(context.Background(), nil)
+		return any(out).(step[S, T, R]).ending()
+	}
+	return ending[S, T, R]{kind: "handler", run: func(ctx context.Context, x *exchange, c *Call[S, T, R], _ *input.Body) error {
+		out, err := handler(ctx, c)
+		if err != nil {
+			return err
+		}
+		return x.reply(out)
+	}}
+}
+
+// After runs hooks when the handler has succeeded, before the response is written.
+//
+// They are for what must follow a mutation, such as dropping cached copies. They
+// run in order, with the handler's result, even if the client has gone. A hook's
+// error or panic is logged and observed, and never changes the reply.
+func After[S Principal, T, R, Out any](handler func(context.Context, *Call[S, T, R]) (Out, error),
+	hooks ...func(context.Context, *Call[S, T, R], Out) error) func(context.Context, *Call[S, T, R]) (hooked[S, T, R, Out], error) {
+	mustBe("After", check{"handler", handler != nil}, check{"hooks", len(hooks) > 0})
+	for _, h := range hooks {
+		mustBe("After", check{"a hook", h != nil})
+	}
+	if _, ok := any(*new(Out)).(step[S, T, R]); ok {
+		panic("guard: After: the handler is itself made by After, Stream or OwnedInput: put After inside OwnedInput")
+	}
+	h := hooked[S, T, R, Out]{handler, hooks}
+	return func(context.Context, *Call[S, T, R]) (hooked[S, T, R, Out], error) { return h, nil }
+}
+
+type hooked[S Principal, T, R, Out any] struct {
+	handler func(context.Context, *Call[S, T, R]) (Out, error)
+	hooks   []func(context.Context, *Call[S, T, R], Out) error
+}
+
+func (h hooked[S, T, R, Out]) ending() ending[S, T, R] {
+	e := ending[S, T, R]{kind: "handler"}
+	for _, hook := range h.hooks {
+		e.hooks = append(e.hooks, funcName(hook))
+	}
+	e.run = func(ctx context.Context, x *exchange, c *Call[S, T, R], _ *input.Body) error {
+		out, err := h.handler(ctx, c)
+		if err != nil {
+			return err
+		}
+		h.after(ctx, x, c, out, e.hooks)
+		return x.reply(out)
+	}
+	return e
+}
+
+// after runs the hooks. What they follow has happened: a client that went away
+// must not leave stale copies behind.
+func (h hooked[S, T, R, Out]) after(ctx context.Context, x *exchange, c *Call[S, T, R], out Out, names []string) {
+	x.stage = StageAfter
+	ctx, cancel := x.tell.stageContext(context.WithoutCancel(ctx))
+	defer cancel()
+	for i, hook := range h.hooks {
+		if err := contain(func() error { return hook(ctx, c, out) }); err != nil {
+			e := x.event(nil)
+			e.Err = fmt.Errorf("hook %s: %w", names[i], err)
+			x.tell.report(ctx, e)
+		}
+	}
+}
+
+// contain turns a panic into an error.
+func contain(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return f()
+}
+
+// Stream gives the handler the http.ResponseWriter: events, downloads, completions.
+//
+// An error before the first byte is answered by tell; after it, the connection is
+// cut, so that the client does not take a part for the whole. Responder.Timeout
+// does not apply: extend the server's write deadline with
+// [http.ResponseController] as the stream goes on.
+func Stream[S Principal, T, R any](handler func(context.Context, *Call[S, T, R], http.ResponseWriter) error) func(context.Context, *Call[S, T, R]) (streamed[S, T, R], error) {
+	mustBe("Stream", check{"handler", handler != nil})
+	return func(context.Context, *Call[S, T, R]) (streamed[S, T, R], error) {
+		return streamed[S, T, R]{handler}, nil
+	}
+}
+
+type streamed[S Principal, T, R any] struct {
+	handler func(context.Context, *Call[S, T, R], http.ResponseWriter) error
+}
+
+func (s streamed[S, T, R]) ending() ending[S, T, R] {
+	return ending[S, T, R]{kind: "stream", run: func(_ context.Context, x *exchange, c *Call[S, T, R], _ *input.Body) error {
+		if err := s.handler(x.r.Context(), c, &writer{x.w, x}); err != nil {
+			return err
+		}
+		x.implied()
+		return nil
+	}}
+}
+
+type ownedInput[S Principal, T, R, Out any] struct {
+	resolve func(context.Context, S, T) (R, error)
+	handler func(context.Context, *Call[S, T, R]) (Out, error)
+	rule    string
+}
+
+func (o ownedInput[S, T, R, Out]) ending() ending[S, T, None] {
+	inner := endingOf(o.handler)
+	return ending[S, T, None]{kind: inner.kind, owned: o.rule, hooks: inner.hooks,
+		run: func(ctx context.Context, x *exchange, c *Call[S, T, None], b *input.Body) error {
+			resource, err := o.resolve(ctx, c.Caller, c.Input)
+			if err != nil {
+				return x.noResource(ctx, err)
+			}
+			return inner.run(ctx, x, &Call[S, T, R]{Caller: c.Caller, Input: c.Input, Resource: resource,
+				ClientIP: c.ClientIP, RequestID: c.RequestID, Request: c.Request}, b)
+		}}
+}
+
+type callKey struct{}
+
+// CallOf returns the Call of a request that [Wrap] guards.
+//
+// The type arguments are the route's own. It reports false where there is no Call
+// or one of other types.
+func CallOf[S Principal, T, R any](ctx context.Context) (*Call[S, T, R], bool) {
+	c, ok := ctx.Value(callKey{}).(*Call[S, T, R])
+	return c, ok
+}
+
+func wrapping[S Principal, T, R any](h http.Handler, who Authenticator[S]) ending[S, T, R] {
+	return ending[S, T, R]{kind: "wrap", run: func(_ context.Context, x *exchange, c *Call[S, T, R], b *input.Body) error {
+		r := x.r.Clone(context.WithValue(x.r.Context(), callKey{}, c))
+		who.strip(r)
+		if n := b.Len(); n > 0 {
+			r.Body, r.ContentLength = b.Reader(), n
+		}
+		h.ServeHTTP(&writer{x.w, x}, r)
+		x.implied()
+		return nil
+	}}
+}

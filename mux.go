@@ -1,0 +1,270 @@
+package guard
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Mux is an [http.ServeMux] that takes only guards.
+//
+// A handler without the five answers does not compile in Handle; Unguarded takes
+// one with a reason. Unknown paths and wrong methods get the Responder's errors.
+// Register everything before serving. Make one with [NewMux].
+type Mux struct {
+	mux    http.ServeMux
+	tell   *Responder
+	routes []Route
+}
+
+// Guarded is what a [Mux] takes: a *[Guard] of any input.
+type Guarded interface {
+	http.Handler
+	blueprint() *blueprint
+}
+
+// Route is one line of the review checklist.
+type Route struct {
+	Pattern string
+	Who     string
+	What    string
+	Which   string
+	Limits  string
+	Notes   string // how the route ends, its hooks, or why it is unguarded
+}
+
+// NewMux returns an empty Mux that answers its own refusals through tell.
+func NewMux(tell *Responder) *Mux {
+	if err := tell.check(); err != nil {
+		panic("guard: NewMux: " + strings.Replace(err.Error(), "the fifth answer (tell)", "tell", 1))
+	}
+	return &Mux{tell: tell}
+}
+
+// Handle registers a guard. Patterns are those of [http.ServeMux].
+//
+// It panics as ServeMux does, and where the guard reads a path parameter that the
+// pattern does not have.
+func (m *Mux) Handle(pattern string, g Guarded) {
+	if g == nil || isNil(g) {
+		panic("guard: Mux: " + pattern + ": the guard is nil: pass guard.New(…) or guard.Wrap(…)")
+	}
+	b := g.blueprint()
+	have := patternParams(pattern)
+	for _, p := range b.params {
+		if !slices.Contains(have, p) {
+			panic(fmt.Sprintf("guard: Mux: the pattern %q has no {%s}, which the guard reads", pattern, p))
+		}
+	}
+	m.register(pattern, g)
+	m.routes = append(m.routes, b.route(pattern))
+}
+
+// Unguarded registers a handler that answers none of the questions, and says why.
+//
+// It still gets a request id, panic recovery and a log record.
+func (m *Mux) Unguarded(pattern, reason string, h http.Handler) {
+	if reason == "" {
+		panic("guard: Mux: " + pattern + `: the reason is empty: write why, such as "static files"`)
+	}
+	if h == nil {
+		panic("guard: Mux: " + pattern + ": the handler is nil")
+	}
+	m.register(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x := &exchange{tell: m.tell, route: r.Pattern, w: w, r: r, start: time.Now()}
+		x.do(func(x *exchange) error {
+			x.stage = StageHandler
+			h.ServeHTTP(&writer{w, x}, r)
+			x.implied()
+			return nil
+		})
+	}))
+	m.routes = append(m.routes, Route{Pattern: pattern, Who: "unguarded", What: "-", Which: "-", Limits: "-", Notes: reason})
+}
+
+// register takes the interceptor off again for requests that found their route:
+// a guard needs the server's own ResponseWriter.
+func (m *Mux) register(pattern string, h http.Handler) {
+	m.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		if i, ok := w.(*interceptor); ok {
+			w = i.ResponseWriter
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// ServeHTTP hands a request to the guard of its route.
+func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	i := &interceptor{ResponseWriter: w}
+	m.mux.ServeHTTP(i, r)
+	if i.status == 0 {
+		return
+	}
+	x := &exchange{tell: m.tell, w: w, r: r, start: time.Now()}
+	x.do(func(x *exchange) error {
+		x.stage = StageRoute
+		return i.answer(x)
+	})
+}
+
+// interceptor catches what ServeMux itself would answer, in plain text: unknown
+// paths, wrong methods, redirects to a cleaner path.
+type interceptor struct {
+	http.ResponseWriter
+	header http.Header
+	status int
+}
+
+func (i *interceptor) Header() http.Header {
+	if i.header == nil {
+		i.header = http.Header{}
+	}
+	return i.header
+}
+
+func (i *interceptor) WriteHeader(status int)      { i.status = status }
+func (i *interceptor) Write(b []byte) (int, error) { return len(b), nil }
+
+func (i *interceptor) answer(x *exchange) error {
+	h := x.w.Header()
+	switch {
+	case i.status < 400:
+		if location := i.header.Get("Location"); location != "" {
+			h["Location"] = []string{location}
+		}
+		h["Cache-Control"] = []string{"no-store"}
+		x.send(i.status, nil)
+		return nil
+	case i.status == http.StatusMethodNotAllowed:
+		h["Allow"] = i.header["Allow"] // RFC 9110, section 15.5.6
+		return Fail(i.status, "method_not_allowed", "Method not allowed.")
+	case i.status == http.StatusNotFound:
+		return refuseNotFound
+	}
+	return &Error{Status: i.status, Code: "bad_request", Message: "Bad request.", closeConn: true}
+}
+
+// Routes returns the checklist in the order of registration.
+func (m *Mux) Routes() []Route { return slices.Clone(m.routes) }
+
+// WriteChecklist prints the routes as a table, for a review.
+func (m *Mux) WriteChecklist(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "PATTERN\tWHO\tWHAT\tWHICH\tLIMITS\tNOTES")
+	for _, r := range m.routes {
+		fmt.Fprintln(t, strings.Join([]string{r.Pattern, r.Who, r.What, r.Which, r.Limits, r.Notes}, "\t"))
+	}
+	return t.Flush()
+}
+
+// patternParams returns the wildcard names of a ServeMux pattern.
+func patternParams(pattern string) []string {
+	var names []string
+	for {
+		_, after, ok := strings.Cut(pattern, "{")
+		if !ok {
+			return names
+		}
+		name, rest, ok := strings.Cut(after, "}")
+		if !ok {
+			return names
+		}
+		if name = strings.TrimSuffix(name, "..."); name != "" && name != "$" {
+			names = append(names, name)
+		}
+		pattern = rest
+	}
+}
+
+// blueprint is what a guard says about itself.
+type blueprint struct {
+	params           []string // path parameters that it reads
+	who, what, which string
+	limits           string
+	notes            []string
+}
+
+func (g *Guard[T]) blueprint() *blueprint { return &g.plan }
+
+func (b *blueprint) route(pattern string) Route {
+	return Route{Pattern: pattern, Who: b.who, What: b.what, Which: b.which, Limits: b.limits, Notes: strings.Join(b.notes, "; ")}
+}
+
+func (p *pipeline[S, T, R]) describe(limit Limit) blueprint {
+	b := blueprint{who: p.who.describe(), what: p.what.describe(), which: p.which.rule, limits: limit.describe()}
+	b.params = append(slices.Clone(p.which.params), p.what.params()...)
+	if p.end.owned != "" {
+		b.which = p.end.owned
+	}
+	if len(p.which.params) > 0 {
+		b.which = "{" + strings.Join(p.which.params, "}/{") + "} " + b.which
+	}
+	if p.end.kind != "handler" {
+		b.notes = append(b.notes, p.end.kind)
+	}
+	if len(p.end.hooks) > 0 {
+		b.notes = append(b.notes, "after: "+strings.Join(p.end.hooks, ", "))
+	}
+	return b
+}
+
+func (a *Authenticator[S]) describe() string {
+	if a.anyone {
+		return "anyone"
+	}
+	var kinds, roles []string
+	for i := range a.ways {
+		kinds = append(kinds, a.ways[i].kind)
+		for _, r := range a.ways[i].roles {
+			if !slices.Contains(roles, r.name) {
+				roles = append(roles, r.name)
+			}
+		}
+	}
+	if len(roles) == 0 {
+		return strings.Join(kinds, "|")
+	}
+	return strings.Join(kinds, "|") + " only " + strings.Join(roles, ", ")
+}
+
+func (l Limit) describe() string {
+	if len(l.rules) == 0 {
+		return "unlimited: " + l.reason
+	}
+	texts := make([]string, len(l.rules))
+	for i, r := range l.rules {
+		texts[i] = fmt.Sprintf("%d/%s per %s", r.count, shortDuration(r.per), r.scope)
+		if r.burst != r.count {
+			texts[i] += fmt.Sprintf(" burst %d", r.burst)
+		}
+		if r.onFailure {
+			texts[i] += " on failure"
+		}
+		if r.split {
+			texts[i] += " and network"
+		}
+		if r.shadow {
+			texts[i] += " shadow"
+		}
+		if r.name != "" {
+			texts[i] += " as " + r.name
+		}
+	}
+	return strings.Join(texts, " + ")
+}
+
+// shortDuration is 1m for 1m0s.
+func shortDuration(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}

@@ -1,0 +1,128 @@
+package guard
+
+import (
+	"context"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+// Stage is a step in the life of a request. See the package documentation.
+type Stage uint8
+
+// The stages, in their order.
+const (
+	StageRoute       Stage = iota // Mux looks for the route
+	StageBegin                    // request id, client address
+	StageLimit                    // limits that need no session
+	StageWho                      // origin, credential, session
+	StageRole                     // Only
+	StageCallerLimit              // limits per caller
+	StageWhich                    // load the resource, check ownership
+	StageWhat                     // decode, normalize, validate
+	StageInputLimit               // limits by the input
+	StageHandler                  // the handler, OwnedInput included
+	StageAfter                    // hooks
+	StageRespond                  // encode and write
+)
+
+var stageNames = [...]string{"route", "begin", "limit", "who", "role", "caller_limit",
+	"which", "what", "input_limit", "handler", "after", "respond"}
+
+// String returns the stage's name in the log, such as "caller_limit".
+func (s Stage) String() string {
+	if int(s) < len(stageNames) {
+		return stageNames[s]
+	}
+	return "unknown"
+}
+
+// Event is what happened to one request, or to one failed hook.
+type Event struct {
+	Start     time.Time
+	Duration  time.Duration
+	Method    string
+	Route     string // the pattern; empty where no route matched
+	RequestID string
+	ClientIP  netip.Addr // invalid where the socket has no IP address
+	Caller    string     // Subject of the session, empty before it is known
+	Stage     Stage      // where the request ended
+	Status    int        // as sent; 499 where the client had gone
+	Code      string     // of the refusal, empty on success
+	Err       error      // the private cause, nil on success
+}
+
+// DefaultLevel is the level of a request's log record where Responder.Level is nil.
+//
+// Errors for 5xx and failed hooks; info for 401, 403, 404 by ownership and 429;
+// debug for everything else.
+func DefaultLevel(e Event) slog.Level {
+	switch {
+	case e.Status >= 500, e.Stage == StageAfter:
+		return slog.LevelError
+	case e.Stage == StageRoute:
+		return slog.LevelDebug
+	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden,
+		e.Status == http.StatusNotFound, e.Status == http.StatusTooManyRequests:
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}
+
+// report writes the one log record of an event and hands it to Observe. By then
+// the response is written, so a logger or observer that panics must not undo it.
+func (t *Responder) report(ctx context.Context, e Event, extra ...slog.Attr) {
+	defer func() {
+		if p := recover(); p != nil {
+			log.Printf("guard: Responder.Log or Responder.Observe panicked on request %s: %v", e.RequestID, p)
+		}
+	}()
+	level := DefaultLevel
+	if t.Level != nil {
+		level = t.Level
+	}
+	if l := t.logger(); l.Enabled(ctx, level(e)) {
+		l.LogAttrs(ctx, level(e), e.message(), append(e.attrs(), extra...)...)
+	}
+	if t.Observe != nil {
+		t.Observe(ctx, e)
+	}
+}
+
+func (e Event) message() string {
+	switch {
+	case e.Stage == StageAfter:
+		return "hook failed"
+	case e.Status >= 500:
+		return "request failed"
+	case e.Code != "":
+		return "request refused"
+	}
+	return "request served"
+}
+
+func (e Event) attrs() []slog.Attr {
+	a := make([]slog.Attr, 0, 12)
+	a = append(a,
+		slog.String("request_id", e.RequestID),
+		slog.String("method", e.Method),
+		slog.String("route", e.Route),
+		slog.String("stage", e.Stage.String()),
+		slog.Int("status", e.Status),
+		slog.Duration("duration", e.Duration))
+	if e.ClientIP.IsValid() {
+		a = append(a, slog.String("client_ip", e.ClientIP.String()))
+	}
+	if e.Caller != "" {
+		a = append(a, slog.String("caller", e.Caller))
+	}
+	if e.Code != "" {
+		a = append(a, slog.String("code", e.Code))
+	}
+	if e.Err != nil {
+		a = append(a, slog.String("cause", e.Err.Error()))
+	}
+	return a
+}

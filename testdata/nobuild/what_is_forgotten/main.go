@@ -1,0 +1,10 @@
+package main
+
+import (
+	"github.com/routeguard/guard"
+	. "github.com/routeguard/guard/testdata/nobuild/app"
+)
+
+var _ = guard.New(Users, OwnProject, Limit, Errs, Handler) // want: not enough arguments
+
+func main() {}
