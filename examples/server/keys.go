@@ -1,0 +1,171 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+const (
+	minHS256Key = 32 // bytes; RFC 7518, section 3.2
+
+	// The bounds of Standard Webhooks, in bytes.
+	webhookPrefix    = "whsec_"
+	minWebhookSecret = 24
+	maxWebhookSecret = 64
+
+	// Below 2048 bits a key can be factored (RFC 7518, section 3.3, refuses it too); above 8192 verifying gets slow.
+	minRSABits = 2048
+	maxRSABits = 8192
+
+	maxKeyFile = 64 << 10 // bytes
+)
+
+// secret is a value that must not be seen. However it is printed, logged or encoded, it is "[secret]"; string(s) shows it.
+type secret []byte
+
+// Format keeps the value out of what package fmt prints, whatever the verb.
+func (s secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]") }
+
+// MarshalText keeps the value out of JSON and of structured logs.
+func (s secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
+
+// jwtKeys returns the one key that session tokens are verified with. If both settings are there, the RSA key wins and
+// the HS256 key, although checked, is dropped: with both at hand, a token signed with the wrong one could slip through.
+func (e *environment) jwtKeys(hs256Name, rs256Name string) (secret, *rsa.PublicKey) {
+	hs256 := e.hs256Key(hs256Name)
+	path := e.getenv(rs256Name)
+	if path == "" {
+		return hs256, nil
+	}
+	key, err := readRSAPublicKey(path)
+	if err != nil {
+		e.mistake(rs256Name, "%v; write the path of a PEM file with one RSA public key of %d to %d bits",
+			err, minRSABits, maxRSABits)
+	}
+	return nil, key
+}
+
+func (e *environment) hs256Key(name string) secret {
+	v := e.getenv(name)
+	if v == "" {
+		return randomKey()
+	}
+	key, err := base64.StdEncoding.Strict().DecodeString(v)
+	switch {
+	case err != nil:
+		e.mistake(name, "is not standard base64 with padding; write the output of: openssl rand -base64 %d", minHS256Key)
+	case len(key) < minHS256Key:
+		e.mistake(name, "has fewer than %d bytes; write the output of: openssl rand -base64 %d", minHS256Key, minHS256Key)
+	}
+	return key
+}
+
+func (e *environment) webhookSecret(name string) secret {
+	v := e.getenv(name)
+	if v == "" {
+		return randomKey()
+	}
+	const want = "write whsec_ and the output of: openssl rand -base64 32"
+	encoded, ok := strings.CutPrefix(v, webhookPrefix)
+	if !ok {
+		e.mistake(name, "does not start with %s; %s", webhookPrefix, want)
+		return nil
+	}
+	key, err := base64.StdEncoding.Strict().DecodeString(encoded)
+	switch {
+	case err != nil:
+		e.mistake(name, "is not standard base64 with padding after %s; %s", webhookPrefix, want)
+	case len(key) < minWebhookSecret || len(key) > maxWebhookSecret:
+		e.mistake(name, "has not %d to %d bytes; %s", minWebhookSecret, maxWebhookSecret, want)
+	}
+	return key
+}
+
+// randomKey returns the key of a service that was given none. Its tokens and signatures end with the process.
+func randomKey() secret {
+	key := make([]byte, 32)
+	rand.Read(key) // never fails
+	return key
+}
+
+// readRSAPublicKey reads the one key of a PEM file. Its errors repeat neither the path nor the content: the setting may
+// hold the key itself by mistake.
+func readRSAPublicKey(path string) (*rsa.PublicKey, error) {
+	content, err := readKeyFile(path)
+	if err != nil {
+		return nil, err
+	}
+	block, rest := pem.Decode(content)
+	if block == nil {
+		return nil, errors.New("the file has no PEM block")
+	}
+	if more, _ := pem.Decode(rest); more != nil {
+		return nil, errors.New("the file has more than one PEM block")
+	}
+	key, err := parseRSAPublicKey(block)
+	if err != nil {
+		return nil, err
+	}
+	if bits := key.N.BitLen(); bits < minRSABits || bits > maxRSABits {
+		return nil, errors.New("the key has the wrong size")
+	}
+	return key, nil
+}
+
+func parseRSAPublicKey(block *pem.Block) (*rsa.PublicKey, error) {
+	switch {
+	case block.Type == "RSA PUBLIC KEY":
+		key, err := x509.ParsePKCS1PublicKey(block.Bytes)
+		if err != nil {
+			return nil, errors.New("the key is malformed")
+		}
+		return key, nil
+	case block.Type == "PUBLIC KEY":
+		parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+		if err != nil {
+			return nil, errors.New("the key is malformed")
+		}
+		key, ok := parsed.(*rsa.PublicKey)
+		if !ok {
+			return nil, errors.New("the key is not an RSA key")
+		}
+		return key, nil
+	case strings.HasSuffix(block.Type, "PRIVATE KEY"):
+		return nil, errors.New("the file has a private key, which this service must not have")
+	default:
+		return nil, errors.New("the file has no public key")
+	}
+}
+
+func readKeyFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if len(content) > maxKeyFile {
+		return nil, errors.New("the file is too large")
+	}
+	return content, nil
+}
+
+// withoutPath returns the cause of a file error, such as "no such file or directory".
+func withoutPath(err error) error {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		return pathErr.Err
+	}
+	return errors.New("the file cannot be read")
+}

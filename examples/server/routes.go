@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/routeguard/guard"
+	"github.com/routeguard/guard/examples/server/password"
+	"github.com/routeguard/guard/examples/server/store"
+)
+
+const sessionCookie guard.SessionCookie = "__Host-session"
+
+// app has what the handlers need.
+type app struct {
+	store     *store.Store
+	passwords *password.Hasher
+	tokens    signer
+	searches  searchCache
+}
+
+// routes puts every handler behind its five answers.
+func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
+	sessions := sessions{a.store}
+	tokens, err := guard.NewJWT(cfg.tokenRules())
+	if err != nil {
+		return nil, err
+	}
+	verify := guard.SessionFrom(tokens, sessions.fromToken)
+	users := guard.AllowOrigins(cfg.origins, guard.FirstOf(
+		guard.Bearer(verify), guard.APIKey("X-API-Key", sessions.fromAPIKey), guard.Cookie(sessionCookie, verify)))
+	signedIn := guard.Only(users, (*Session).IsSignedIn)
+	admins := guard.Only(users, (*Session).IsAdmin)
+	anyone := guard.AllowOrigins(cfg.origins, guard.Anyone)
+	ownProject := guard.Owned("projectID", guard.ParseUUID, a.store.Project, ownedBy)
+	limits := &guard.Limiter{}
+	perCaller := limits.PerCaller(cfg.callerLimit, time.Minute)
+	errs := &guard.Responder{Log: log, ClientIP: guard.TrustProxies(cfg.proxies...), Map: publicError}
+
+	mux := guard.NewMux(errs)
+	if cfg.canSignIn() {
+		mux.Handle("POST /login", guard.New(
+			anyone, guard.JSON[Login], guard.NoResource, loginLimits(limits), errs, a.login))
+	}
+	mux.Handle("POST /logout", guard.New(
+		signedIn, guard.NoPayload, guard.NoResource, perCaller, errs, a.logout))
+	mux.Handle("GET /me", guard.New(
+		users, guard.NoPayload, guard.NoResource, perCaller, errs, a.me))
+
+	mux.Handle("GET /projects", guard.New(
+		users, guard.Query[ListProjects], guard.NoResource, perCaller, errs, a.listProjects))
+	mux.Handle("POST /projects", guard.New(
+		users, guard.JSON[CreateProject], guard.NoResource, perCaller, errs, guard.After(a.createProject, a.afterCreate)))
+	mux.Handle("GET /projects/{projectID}", guard.New(
+		users, guard.NoPayload, ownProject, perCaller, errs, a.project))
+	mux.Handle("PATCH /projects/{projectID}", guard.New(
+		users, guard.JSON[UpdateProject], ownProject, perCaller, errs, guard.After(a.updateProject, a.afterUpdate)))
+	mux.Handle("DELETE /projects/{projectID}", guard.New(
+		users, guard.NoPayload, ownProject, perCaller, errs, guard.After(a.deleteProject, a.afterDelete)))
+
+	mux.Handle("GET /search", guard.New(
+		anyone, guard.Query[Search], guard.NoResource, limits.PerIP(30, time.Minute), errs, a.search))
+	mux.Handle("POST /contact", guard.New(
+		anyone, guard.JSON[Contact], guard.NoResource, limits.PerIP(5, time.Minute), errs, a.contact))
+	mux.Handle("POST /admin/users/{userID}/role", guard.New(
+		admins, guard.JSON[SetRole], guard.Authorize("userID", guard.ParseString, a.user), perCaller, errs, a.setRole))
+
+	mux.Unguarded("GET /healthz", "liveness probe: the process answers", http.HandlerFunc(healthy))
+	mux.Unguarded("GET /readyz", "readiness probe: the database answers", http.HandlerFunc(a.ready))
+	return mux, nil
+}
+
+// loginLimits slows guessing down. Five tries a minute for an address; after five failed ones for an account from
+// one network, one every 30 seconds from there. The account's owner, elsewhere, notices nothing.
+func loginLimits(limits *guard.Limiter) guard.Limit {
+	return guard.And(
+		limits.PerIP(5, time.Minute),
+		guard.PerInput(limits, Login.account, 1, 30*time.Second).Burst(5).OnFailure().SplitByNetwork())
+}
+
+// publicError says which of the store's errors a caller may learn of.
+func publicError(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return guard.ErrNotFound
+	}
+	return err
+}
+
+func healthy(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+func (a *app) ready(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+	defer cancel()
+	if err := a.store.Ping(ctx); err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte("not ready\n"))
+		return
+	}
+	_, _ = w.Write([]byte("ready\n"))
+}

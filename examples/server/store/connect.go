@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// maxReaders bounds the connections that read a file at the same time.
+const maxReaders = 8
+
+// CheckURL reports what is wrong with a database URL, without opening it. No message repeats the URL.
+func CheckURL(url string) error {
+	_, err := parseURL(url)
+	return err
+}
+
+// connect opens the connection pools. SQLite allows one writer at a time, so writes have a pool of one connection:
+// they queue there in order and until their context ends, instead of polling for the lock and failing with SQLITE_BUSY.
+// Only another process can still hold the lock; busy_timeout is for that.
+func connect(ctx context.Context, rawURL string) (*Store, error) {
+	loc, err := parseURL(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	if loc.memory {
+		return connectMemory(ctx)
+	}
+	write, err := sql.Open("sqlite", loc.dsn(url.Values{"_journal_mode": {"WAL"}}))
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+
+	// query_only: a write that is sent to the readers by mistake fails.
+	read, err := sql.Open("sqlite", loc.dsn(url.Values{"_query_only": {"on"}}))
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	read.SetMaxOpenConns(maxReaders)
+	read.SetMaxIdleConns(maxReaders)
+	return &Store{read: read, write: write, now: time.Now}, nil
+}
+
+// connectMemory opens a database in memory under a name of its own. database/sql may close and replace a connection at
+// any time (a canceled query is enough), and a database in memory ends with its last connection, so one of the two
+// connections is held back for as long as the Store lives. The other one does all the work: without a
+// write-ahead log a reader and a writer would only wait for each other.
+func connectMemory(ctx context.Context) (*Store, error) {
+	loc := location{path: "/" + uuid.NewString(), params: url.Values{"vfs": {"memdb"}}}
+	db, err := sql.Open("sqlite", loc.dsn(nil))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(2)
+	anchor, err := db.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &Store{read: db, write: db, anchor: anchor, now: time.Now}, nil
+}
+
+// location says where a database is.
+type location struct {
+	memory bool
+	path   string
+	params url.Values
+}
+
+func parseURL(raw string) (location, error) {
+	if raw == "" {
+		return location{memory: true}, nil
+	}
+	rest, ok := strings.CutPrefix(raw, "file:")
+	if !ok {
+		return location{}, errors.New("the database URL is not a file: URL")
+	}
+	if strings.Contains(rest, "#") {
+		return location{}, errors.New("the database URL has a #; write it as %23")
+	}
+	path, query, _ := strings.Cut(rest, "?")
+	if path == "" {
+		return location{}, errors.New("the database URL names no file")
+	}
+	params, err := url.ParseQuery(query)
+	if err != nil {
+		return location{}, errors.New("the database URL has a malformed query")
+	}
+	memory := path == ":memory:" || params.Get("mode") == "memory"
+	return location{memory: memory, path: path, params: params}, nil
+}
+
+// dsn returns the location as the driver's data source name. The settings that the store relies on come last and win
+// over the URL's.
+func (l location) dsn(extra url.Values) string {
+	params := url.Values{"_busy_timeout": {"5000"}} // milliseconds; the URL may choose another
+	maps.Copy(params, l.params)
+	maps.Copy(params, url.Values{
+		"_foreign_keys": {"on"},
+		// A transaction takes the write lock when it begins. One that asks for it later can be refused at once.
+		"_txlock": {"immediate"},
+		// A commit survives a loss of power. NORMAL is faster, and may bring a revoked token back to life.
+		"_synchronous": {"FULL"},
+		"_dqs":         {"0"}, // "x" is a column or an error, never a string
+		"_defensive":   {"1"},
+		"_error_rc":    {"1"}, // without it a missing folder reads "out of memory"
+	})
+	maps.Copy(params, extra)
+	return "file:" + l.path + "?" + params.Encode()
+}

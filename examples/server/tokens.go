@@ -1,0 +1,30 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/routeguard/guard"
+)
+
+// canSignIn reports whether this service signs session tokens itself. With a public key, somebody else does.
+func (c config) canSignIn() bool { return c.jwtRS256PublicKey == nil }
+
+// tokenRules says which session tokens are accepted: one issuer, one audience, one algorithm, one key.
+func (c config) tokenRules() guard.JWT {
+	rules := guard.JWT{Issuer: c.jwtIssuer, Audience: []string{c.jwtAudience}}
+	if c.canSignIn() {
+		rules.Algorithms, rules.Key = []string{"HS256"}, []byte(c.jwtHS256Key)
+	} else {
+		rules.Algorithms, rules.Key = []string{"RS256"}, c.jwtRS256PublicKey
+	}
+	return rules
+}
+
+func (c config) logger(w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.logLevel}
+	if c.logFormat == logJSON {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
