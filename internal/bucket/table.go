@@ -244,8 +244,11 @@ type seed [2]uint64
 func newSeed() seed { return seed{rand.Uint64(), rand.Uint64()} }
 
 // mix hashes a key. Keys from Text and Addr are digests already; mixing also
-// covers keys that a caller composed itself.
+// covers keys that a caller composed itself, such as consecutive numbers, which
+// one multiplication alone may leave in clumps.
 func (s seed) mix(k Key) uint64 {
 	hi, lo := bits.Mul64(k.Hi^s[0], k.Lo^s[1])
-	return hi ^ lo
+	h := hi ^ lo
+	h = (h ^ h>>32) * 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio
+	return h ^ h>>32
 }

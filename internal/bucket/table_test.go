@@ -468,7 +468,7 @@ func TestAFullBucketLosesItsSlotFirst(t *testing.T) {
 func TestAParkedDebtIsKept(t *testing.T) {
 	t.Parallel()
 	c := &clock{}
-	table := c.table(1, 1<<10, 0)
+	table := c.table(1, 1<<16, 0)
 	for i := range 100 {
 		table.Take(costs(fivePerMinute(key(i)), 4), nil)
 	}
