@@ -34,6 +34,7 @@ type mistakeQuery struct {
 	Nested     [][]string           `query:"nested"`
 	PtrPtr     **int                `query:"ptrptr"`
 	OptPtr     input.Optional[*int] `query:"optptr"`
+	PathName   string               `path:"a-b"`
 	PathSlice  []string             `path:"ids"`
 	BadDefault int                  `query:"bad" default:"x"`
 	RuleDef    int                  `query:"ruledef" default:"7" validate:"max=5"`
@@ -71,6 +72,7 @@ func TestQueryMistakes(t *testing.T) {
 		`field Nested: [][]string: nests`,
 		`field PtrPtr: **int: nests`,
 		`field OptPtr: input.Optional[*int]: nests`,
+		`field PathName: path name is not one that a pattern can have`,
 		`field PathSlice: []string: cannot be read from path text`,
 		`field BadDefault: default: "x" does not fit int`,
 		`field RuleDef: default: "7" is refused by validate:"max=5"`,
@@ -126,6 +128,16 @@ type mistakeJSON struct {
 	} `json:"innerQuery"`
 	Default string `json:"default" default:"x"`
 	*strings.Builder
+	*hiddenPointer
+	excluded `json:"-"`
+}
+
+type hiddenPointer struct {
+	P string `json:"p"`
+}
+
+type excluded struct {
+	E string `json:"e"`
 }
 
 func TestJSONMistakes(t *testing.T) {
@@ -159,7 +171,9 @@ func TestJSONMistakes(t *testing.T) {
 		`field Untagged.X: has no source: write json:"name"`,
 		"field InnerQuery.X: query is not read here",
 		"field Default: default: json fields have none",
-		"field Builder: embeds a pointer",
+		"field Builder: embeds a pointer, which may be nil: write strings.Builder",
+		"field hiddenPointer: embeds a pointer",
+		`field excluded: json:"-" does not leave an embedded struct out`,
 	})
 }
 

@@ -25,22 +25,27 @@ func (p *Plan) Decode(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		return nil, failureInternal.with(fmt.Errorf("input: decode into %T, want a *%v", dst, p.typ))
 	}
 	d := decoding{plan: p, scratch: p.takeScratch(), w: w, r: r, v: v.Elem()}
-	// A panic of a rule or of a type's own method is a refusal, and it must not leave files behind.
+	decoded := false
 	defer func() {
-		if caught := recover(); caught != nil {
-			d.discard()
-			if caught == http.ErrAbortHandler {
-				panic(caught)
-			}
+		if decoded {
+			return
+		}
+		// A panic of a rule or of a type's own method is a refusal; neither it nor runtime.Goexit leaves files behind.
+		caught := recover()
+		d.discard()
+		d.v.SetZero()
+		switch caught {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(caught)
+		default:
 			body, fail = nil, failureInternal.with(panicError("decode input", caught))
-			d.v.SetZero()
 		}
 	}()
 	if fail = d.run(ctx, dst); fail != nil {
-		d.discard()
-		d.v.SetZero()
 		return nil, fail
 	}
+	decoded = true
 	return d.finish(), nil
 }
 
@@ -58,6 +63,7 @@ type decoding struct {
 
 func (d *decoding) run(ctx context.Context, dst any) *Failure {
 	p, s := d.plan, d.scratch
+	s.out.bodyless = p.kind != JSON && p.kind != Form
 	p.parameters(d.r, d.v, s)
 	if fail := d.body(ctx); fail != nil {
 		return fail

@@ -35,4 +35,17 @@
 // durations are Go's without a plus sign, IP addresses and prefixes are in canonical form, bytes are padded base64.
 //
 // The bounds of everything else are the constants in bounds.go.
+//
+// Rules run only on a body and query that were decoded completely, since a field that was not decoded would be judged by
+// its zero value. A type's own Validate(ctx) error runs only when no rule refused, the inner types' before the outer ones'.
+//
+// As everywhere with validator, required refuses zero: for a number or bool that may be 0 or false, write a pointer or an Optional. required
+// takes blanks: normalize with trim, or write notblank. Of the built-in rules, those that look at the server's own files are refused, and some
+// are narrowed (see preconditions): email is length-bounded, url and uri refuse what a browser would execute, ipv4 refuses a mapped address.
+//
+// # Codes
+//
+// A violation's code is a rule's name in lower case, or one of: required, type, range, format, null, unknown_field, unknown_parameter,
+// duplicate_field, repeated, syntax, encoding, characters, trailing_data, too_deep, too_many, too_long, key_length, max, len,
+// file_size, file_type, file_empty, alternatives (none of several rules held), invalid.
 package input

@@ -15,7 +15,6 @@ type fieldScope struct {
 	goPath  string // Go names from the input struct, for mistakes: "Items"
 	prefix  string // Go names from the struct that the fields are flattened into: "Base."
 	index   []int
-	nested  bool
 }
 
 // at names a field for a mistake.
@@ -55,6 +54,11 @@ func (c *compiler) embedded(s *structNode, sf reflect.StructField, inner fieldSc
 			c.mistake(at, "%s: an embedded struct is no field: write it on its fields", tag)
 		}
 	}
+	for _, source := range allSources {
+		if sf.Tag.Get(string(source)) == "-" {
+			c.mistake(at, `%s:"-" does not leave an embedded struct out: embed only what clients may send`, source)
+		}
+	}
 	f := &field{goName: sf.Name, goPath: strings.TrimSuffix(inner.prefix, "."), index: inner.index, typ: sf.Type, node: &node{op: opStruct, typ: sf.Type}}
 	c.ruleTag(f, sf.Tag, at)
 	if f.level != nil {
@@ -71,7 +75,7 @@ func flattens(sf reflect.StructField) bool {
 // tagSources lists the sources that a tag names.
 func tagSources(tag reflect.StructTag) []Source {
 	var found []Source
-	for _, s := range []Source{FromJSON, FromForm, FromQuery, FromPath, FromHeader} {
+	for _, s := range allSources {
 		if v, ok := tag.Lookup(string(s)); ok && v != "-" {
 			found = append(found, s)
 		}
@@ -84,13 +88,13 @@ func (c *compiler) field(sf reflect.StructField, scope fieldScope) *field {
 	at := scope.at(sf.Name)
 	sources := tagSources(sf.Tag)
 	switch {
+	case sf.Anonymous && sf.Type.Kind() == reflect.Pointer && len(sources) == 0:
+		c.mistake(at, "embeds a pointer, which may be nil: write %s", sf.Type.Elem())
+		return nil
 	case !sf.IsExported():
 		if len(sources) > 0 {
 			c.mistake(at, "has a %s tag but is not exported: write its name with a capital letter", sources[0])
 		}
-		return nil
-	case sf.Anonymous && sf.Type.Kind() == reflect.Pointer && len(sources) == 0:
-		c.mistake(at, "embeds a pointer, which may be nil: write %s without the star", sf.Type)
 		return nil
 	case len(sources) == 0:
 		c.mistake(at, "has no source: write %s", sourceHint(scope.sources))
@@ -103,9 +107,9 @@ func (c *compiler) field(sf reflect.StructField, scope fieldScope) *field {
 		return nil
 	}
 	f := &field{goName: sf.Name, source: sources[0], typ: sf.Type}
-	name, err := fieldName(f.source, sf.Tag.Get(string(f.source)))
-	if err != "" {
-		c.mistake(at, "%s", err)
+	name, wrong := fieldName(f.source, sf.Tag.Get(string(f.source)))
+	if wrong != "" {
+		c.mistake(at, "%s", wrong)
 		return nil
 	}
 	f.name, f.token = name, pointerToken(name)
@@ -116,7 +120,7 @@ func (c *compiler) field(sf reflect.StructField, scope fieldScope) *field {
 	c.ruleTag(f, sf.Tag, at)
 	opts := nodeOptions{norm: c.normalizeTag(sf, at), any: f.any, level: f.level}
 	c.fileTag(f, sf.Tag, at)
-	if f.inBody() && f.source == FromJSON {
+	if f.source == FromJSON {
 		f.node = c.jsonNode(sf.Type, opts, at)
 	} else {
 		f.node = c.textNode(sf.Type, f, opts, at)
@@ -162,6 +166,9 @@ func fieldName(source Source, tag string) (name, mistake string) {
 	if !plainName(name) {
 		return "", string(source) + " name has a character that needs quoting: write letters, digits and . _ - $ @ : [ ]"
 	}
+	if source == FromPath && !isIdentifier(name) {
+		return "", "path name is not one that a pattern can have: write letters, digits and _"
+	}
 	if source == FromHeader {
 		return textproto.CanonicalMIMEHeaderKey(name), headerMistake(name)
 	}
@@ -179,6 +186,16 @@ func plainName(name string) bool {
 		}
 	}
 	return strings.TrimSpace(name) == name
+}
+
+// isIdentifier reports whether a name can be a wildcard of http.ServeMux.
+func isIdentifier(name string) bool {
+	for i, r := range name {
+		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r)) {
+			return false
+		}
+	}
+	return name != ""
 }
 
 // headerMistake refuses header fields that net/http keeps for itself.

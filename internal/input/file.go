@@ -174,7 +174,7 @@ var sniffed = map[string]string{
 	"audio/mpeg": "audio/mpeg", "audio/wav": "audio/wave", "audio/wave": "audio/wave", "audio/aiff": "audio/aiff",
 	"audio/basic": "audio/basic", "audio/midi": "audio/midi", "application/ogg": "application/ogg",
 	"video/mp4": "video/mp4", "video/webm": "video/webm", "video/avi": "video/avi",
-	"application/pdf": "application/pdf", "application/zip": "application/zip", "application/wasm": "application/wasm",
+	"application/pdf": "application/pdf", "application/zip": "application/zip",
 	"application/gzip": "application/x-gzip", "application/x-gzip": "application/x-gzip",
 	"application/x-rar-compressed": "application/x-rar-compressed",
 	"font/ttf":                     "font/ttf", "font/otf": "font/otf", "font/woff": "font/woff", "font/woff2": "font/woff2", "font/collection": "font/collection",

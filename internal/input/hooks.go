@@ -5,18 +5,44 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// hooks finds the Validate methods of a struct. Of an embedded struct's method it runs the promoted one, or the outer
-// type's that replaces it, as Go itself would; only an ambiguous one is run for each embedded struct.
+// hooks finds the Validate methods of a struct: those of embedded structs, then its own. All of them run, also where Go
+// would let an outer method or a shallower one hide another: a check that somebody wrote is not lost by embedding. A method that Go promotes
+// is found twice and runs twice; its violations are the same and are reported once.
 func (c *compiler) hooks(s *structNode) {
-	if h, ok := hookOf(s.typ); ok {
-		s.hooks = []hook{h}
-		return
-	}
 	c.embeddedHooks(s, s.typ, nil)
+	if h, ok := hookOf(s.typ); ok {
+		s.hooks = append(s.hooks, h)
+	}
+}
+
+func (c *compiler) embeddedHooks(s *structNode, t reflect.Type, index []int) {
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		if !flattens(sf) {
+			continue
+		}
+		at := append(slices.Clone(index), i)
+		c.embeddedHooks(s, sf.Type, at)
+		if h, ok := hookOf(sf.Type); ok {
+			h.index = at
+			s.hooks = append(s.hooks, h)
+		}
+	}
+}
+
+func hookOf(t reflect.Type) (hook, bool) {
+	switch {
+	case t.Implements(contextValidatorType):
+		return hook{}, true
+	case reflect.PointerTo(t).Implements(contextValidatorType):
+		return hook{pointer: true}, true
+	}
+	return hook{}, false
 }
 
 // spreadHooks marks what has a Validate method at or below it. Types may contain themselves, so that it repeats until
@@ -47,32 +73,6 @@ func (n *node) spreadHooks() bool {
 	n.hasHook = own && n.op != opStruct && n.op != opOptional && n.op != opPointer
 	n.hooked = n.hasHook || n.elem.spreadHooks() || n.st != nil && n.st.hooked
 	return n.hooked
-}
-
-func (c *compiler) embeddedHooks(s *structNode, t reflect.Type, index []int) {
-	for i := range t.NumField() {
-		sf := t.Field(i)
-		if !flattens(sf) {
-			continue
-		}
-		at := append(append([]int(nil), index...), i)
-		if h, ok := hookOf(sf.Type); ok && sf.IsExported() {
-			h.index = at
-			s.hooks = append(s.hooks, h)
-			continue
-		}
-		c.embeddedHooks(s, sf.Type, at)
-	}
-}
-
-func hookOf(t reflect.Type) (hook, bool) {
-	switch {
-	case t.Implements(contextValidatorType):
-		return hook{}, true
-	case reflect.PointerTo(t).Implements(contextValidatorType):
-		return hook{pointer: true}, true
-	}
-	return hook{}, false
 }
 
 // runHooks runs every Validate method below the input struct, inner ones first, and gathers what they refuse.
@@ -107,7 +107,8 @@ func (h *hookRun) structs(s *structNode, v reflect.Value) {
 		for _, i := range one.index {
 			inner = inner.Field(i)
 		}
-		h.call(s, one, inner)
+		// An embedded struct of an unexported type is out of reach for reflect but for its address.
+		h.call(s, one, reflect.NewAt(inner.Type(), inner.Addr().UnsafePointer()).Elem())
 	}
 }
 

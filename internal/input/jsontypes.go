@@ -136,7 +136,7 @@ func (c *compiler) nestedStruct(t reflect.Type, at string) *structNode {
 	}
 	s := &structNode{typ: t, byName: map[string]*field{}}
 	c.nested[t] = s
-	c.fields(s, t, fieldScope{sources: []Source{FromJSON}, goPath: at, nested: true})
+	c.fields(s, t, fieldScope{sources: []Source{FromJSON}, goPath: at})
 	for _, f := range s.fields {
 		if other := s.byName[f.name]; other != nil {
 			c.mistake(at+"."+f.goPath, "json:%q is also the source of %s: write another name", f.name, other.goPath)

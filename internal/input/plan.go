@@ -35,6 +35,9 @@ const (
 	FromHeader Source = "header"
 )
 
+// allSources are the sources in the order in which mistakes name them.
+var allSources = []Source{FromJSON, FromForm, FromQuery, FromPath, FromHeader}
+
 // Config says what Compile compiles for. The zero Config is for a route without input.
 type Config struct {
 	Kind Kind

@@ -44,22 +44,19 @@ func (c *compiler) probeNested(s *structNode, at string, done map[*structNode]bo
 }
 
 func (c *compiler) probeStruct(s *structNode, at string) {
-	filled := reflect.New(s.typ).Elem()
-	fill(filled, 3)
-	whole := []reflect.Value{reflect.New(s.typ).Elem(), filled}
 	for _, f := range slices.Concat(s.fields, s.embedded) {
 		if f.level == nil {
 			continue
 		}
 		// validator looks for other fields in the struct that declares this one, which may be an embedded one.
-		parents := slices.Clone(whole)
+		declaring := s.typ
 		for _, i := range f.index[:len(f.index)-1] {
-			parents[0], parents[1] = parents[0].Field(i), parents[1].Field(i)
+			declaring = declaring.Field(i).Type
 		}
 		name := strings.TrimPrefix(at+"."+f.goPath, ".")
 		before := len(c.mistakes)
 		c.probeOrder(f, name)
-		c.probeLevel(f.level, f.typ, ruleScope{at: name, parents: parents})
+		c.probeLevel(f.level, f.typ, ruleScope{at: name, declaring: declaring, parents: samplesOf(declaring)})
 		if len(c.mistakes) == before && f.hasDef {
 			c.probeDefault(f, name)
 		}
@@ -86,9 +83,10 @@ func (c *compiler) probeDefault(f *field, at string) {
 
 // ruleScope is where a rule stands.
 type ruleScope struct {
-	at      string
-	parents []reflect.Value // samples of the struct that declares the field
-	nils    bool            // the rules may meet a nil pointer
+	at        string
+	declaring reflect.Type // the struct that declares the field
+	parents   []any        // samples of it
+	nils      bool         // the rules may meet a nil pointer
 }
 
 // probeOrder checks the order of the rules of a pointer, Optional or any, which may be nil. validator runs a conditional rule
@@ -180,7 +178,7 @@ func (c *compiler) probeRule(alt alternative, t reflect.Type, scope ruleScope) {
 	}
 	for _, parent := range scope.parents {
 		for _, sample := range samples {
-			if why := c.try(sample, parent.Interface(), tag); why != "" {
+			if why := c.try(sample, parent, tag); why != "" {
 				c.mistake(scope.at, "%s", explain(alt, t, why))
 				return
 			}
@@ -235,10 +233,10 @@ func (c *compiler) refMistake(alt alternative, r rule, t reflect.Type, scope rul
 		if r.refs == refPairs && i%2 == 1 {
 			continue
 		}
-		other, ok := fieldType(scope.parents[0].Type(), w)
+		other, ok := fieldType(scope.declaring, w)
 		if !ok {
 			return fmt.Sprintf("validate: %s refers to %s, which %s does not have: write the Go name of a field beside this one",
-				alt.tag, w, scope.parents[0].Type())
+				alt.tag, w, scope.declaring)
 		}
 		if r.refs == refField && alt.tag != "postcode_iso3166_alpha2_field" && judged(other).Kind() != judged(t).Kind() {
 			return fmt.Sprintf("validate: %s compares %s with %s, which is never the same kind: give both one type", alt.tag, t, judged(other))

@@ -179,7 +179,15 @@ var preconditions = map[string]func(string) bool{
 	"ipv4":     noColon,
 	"ip4_addr": noColon,
 	"cidrv4":   noColon,
+	// These take work or memory for every byte, and nothing that they accept is long.
+	"timezone":                  upTo(64),
+	"credit_card":               upTo(64),
+	"luhn_checksum":             upTo(255),
+	"bcp47_language_tag":        upTo(255),
+	"bcp47_strict_language_tag": upTo(255),
 }
+
+func upTo(n int) func(string) bool { return func(s string) bool { return len(s) <= n } }
 
 func noColon(s string) bool { return !strings.Contains(s, ":") }
 

@@ -73,18 +73,23 @@ type found struct {
 type collector struct {
 	list []found
 	full bool // a violation found no room
-	hard bool // the body or the query was not decoded completely, so that rules cannot be judged
+	// bodyless is set for a request without a body, where a problem of the whole input is the query's.
+	bodyless bool
+	hard     bool // the body or the query was not decoded completely, so that rules cannot be judged
 }
 
 // add records a problem at the end of path and reports whether there is room for more.
 func (c *collector) add(path []frame, p *problem) bool {
-	inBody := len(path) == 0 || path[0].field.inBody()
+	inBody := len(path) == 0 && !c.bodyless || len(path) > 0 && path[0].field.inBody()
 	c.hard = c.hard || inBody && !p.soft
 	if len(c.list) >= MaxViolations {
 		c.full = true
 		return false
 	}
 	v := Violation{Pointer: pointer(path), Code: p.code, Message: p.message, Param: p.param}
+	if len(path) == 0 && c.bodyless {
+		v.Pointer = string(FromQuery)
+	}
 	if inEntry(path) {
 		v.Message = "has an entry that " + v.Message
 	}
