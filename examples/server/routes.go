@@ -32,13 +32,14 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 	verify := guard.SessionFrom(tokens, sessions.fromToken)
 	users := guard.AllowOrigins(cfg.origins, guard.FirstOf(
 		guard.Bearer(verify), guard.APIKey("X-API-Key", sessions.fromAPIKey), guard.Cookie(sessionCookie, verify)))
-	signedIn := guard.Only(users, (*Session).IsSignedIn)
 	admins := guard.Only(users, (*Session).IsAdmin)
-	anyone := guard.AllowOrigins(cfg.origins, guard.Anyone)
 	ownProject := guard.Owned("projectID", guard.ParseUUID, a.store.Project, ownedBy)
+	errs := &guard.Responder{Log: log, ClientIP: guard.TrustProxies(cfg.proxies...), Map: publicError}
+
+	anyone := guard.AllowOrigins(cfg.origins, guard.Anyone)
+	signedIn := guard.Only(users, (*Session).IsSignedIn)
 	limits := &guard.Limiter{}
 	perCaller := limits.PerCaller(cfg.callerLimit, time.Minute)
-	errs := &guard.Responder{Log: log, ClientIP: guard.TrustProxies(cfg.proxies...), Map: publicError}
 
 	mux := guard.NewMux(errs)
 	if cfg.canSignIn() {
@@ -57,7 +58,12 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 	mux.Handle("GET /projects/{projectID}", guard.New(
 		users, guard.NoPayload, ownProject, perCaller, errs, a.project))
 	mux.Handle("PATCH /projects/{projectID}", guard.New(
-		users, guard.JSON[UpdateProject], ownProject, perCaller, errs, guard.After(a.updateProject, a.afterUpdate)))
+		users,                     // who is calling
+		guard.JSON[UpdateProject], // what payload is allowed
+		ownProject,                // which resource is touched
+		perCaller,                 // what abuse controls exist
+		errs,                      // what the caller learns on failure
+		guard.After(a.updateProject, a.afterUpdate)))
 	mux.Handle("DELETE /projects/{projectID}", guard.New(
 		users, guard.NoPayload, ownProject, perCaller, errs, guard.After(a.deleteProject, a.afterDelete)))
 
