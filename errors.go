@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/routeguard/guard/internal/input"
 )
 
 // Error is a refusal whose code and message the caller may read.
@@ -200,6 +202,7 @@ func (t *Responder) timeout() time.Duration {
 func (t *Responder) public(ctx context.Context, err error) *Error {
 	err = t.mapped(err)
 	var e *Error
+	var f *input.Failure
 	switch {
 	case errors.As(err, &e) && e != nil:
 		if e.Status < 400 || e.Status > 599 {
@@ -211,6 +214,8 @@ func (t *Responder) public(ctx context.Context, err error) *Error {
 		return e
 	case isNotFound(err):
 		return refuseNotFound.Because(err)
+	case isInvalid(err, &f):
+		return t.invalid(f)
 	case ctx.Err() == context.Canceled:
 		return refuseGone.Because(err)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -241,6 +246,11 @@ func (t *Responder) mapped(err error) error {
 		return fmt.Errorf("%w: %w", m, err)
 	}
 	return m
+}
+
+func isInvalid(err error, f **input.Failure) (ok bool) {
+	*f, ok = input.Failed(err)
+	return ok
 }
 
 func isNotFound(err error) bool {

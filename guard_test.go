@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -380,6 +381,14 @@ func TestLifeOfARequest(t *testing.T) {
 			s.handleErr = guard.Fail(409, "archived", "The project is archived.").Because(errors.New("row 7"))
 		}, path: patchAlice, body: `{}`, fields: []string{alice},
 			status: 409, code: "archived", stage: "handler", level: "DEBUG", cause: "row 7"},
+		{name: "a handler's Invalid is 400", breaks: func(s *service) {
+			s.handleErr = fmt.Errorf("save: %w", errors.Join(guard.Invalid("/name", "taken", "is taken"), guard.Invalid("/visibility", "x", "x")))
+		}, path: patchAlice, body: `{}`, fields: []string{alice},
+			status: 400, code: "invalid_body", stage: "handler", level: "DEBUG"},
+		{name: "a handler's Invalid beside another error is 500", breaks: func(s *service) {
+			s.handleErr = errors.Join(guard.Invalid("/name", "taken", "is taken"), errors.New("disk full"))
+		}, path: patchAlice, body: `{}`, fields: []string{alice},
+			status: 500, code: "internal", stage: "handler", level: "ERROR", cause: "disk full"},
 		{name: "a handler's ErrNotFound is 404", breaks: func(s *service) { s.handleErr = guard.ErrNotFound },
 			path: patchAlice, body: `{}`, fields: []string{alice},
 			status: 404, code: "not_found", stage: "handler", level: "INFO", cause: "not found"},

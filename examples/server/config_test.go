@@ -290,7 +290,7 @@ func TestRSAPublicKey(t *testing.T) {
 		{name: "text around the key", path: pemFile(t, []byte("The key of 2030:\n"), public, []byte("\nEnd.\n"))},
 		{name: "missing", path: filepath.Join(t.TempDir(), "missing.pem"), want: "no such file"},
 		{name: "a folder", path: t.TempDir(), want: "directory"},
-		{name: "the key instead of its path", path: string(public), want: "no such file"},
+		{name: "the key instead of its path", path: string(public), want: "write the path of a PEM file"},
 		{name: "empty", path: pemFile(t), want: "no PEM block"},
 		{name: "not PEM", path: pemFile(t, []byte("ssh-rsa AAAA")), want: "no PEM block"},
 		{name: "two keys", path: pemFile(t, public, pkcs1), want: "more than one"},

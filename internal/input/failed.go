@@ -1,0 +1,26 @@
+package input
+
+import (
+	"errors"
+	"strings"
+)
+
+// Failed returns the refusal that a handler's error asks for: one made by Invalid, or several of them joined.
+// It reports false for an error that says anything else besides.
+func Failed(err error) (*Failure, bool) {
+	var list []Violation
+	if found := new(*FieldErrors); !errors.As(err, found) {
+		return nil, false
+	}
+	if fieldErrors(err, &list) != nil || len(list) == 0 {
+		return nil, false
+	}
+	f := failureParameters
+	for _, v := range list {
+		if v.Pointer == "" || strings.HasPrefix(v.Pointer, "/") {
+			f = failureBody
+		}
+	}
+	f.Violations = list[:min(len(list), MaxViolations)]
+	return &f, true
+}
