@@ -38,8 +38,9 @@ func (p *Plan) putScratch(s *scratch) {
 	p.pool.Put(s)
 }
 
-// Body is what Decode holds until the request ends: the body's bytes for a wrapped handler, and uploaded files.
-// A nil Body holds nothing. It is safe for concurrent use.
+// Body is what Decode holds until the request ends.
+//
+// It is the body's bytes, when a wrapped handler is to read them again, and uploaded files. A nil Body holds nothing. It is safe for concurrent use.
 type Body struct {
 	mu       sync.Mutex
 	plan     *Plan
@@ -68,7 +69,7 @@ func (b *Body) Reader() io.ReadCloser {
 	return &bodyReader{body: b}
 }
 
-// Len returns the number of bytes that Reader gives, which a wrapped handler's request has as its ContentLength.
+// Len returns the number of bytes that Reader gives. It belongs in the request's ContentLength.
 func (b *Body) Len() int64 {
 	if b == nil {
 		return 0

@@ -2,9 +2,9 @@ package input
 
 // The bounds that no configuration changes. Each is inclusive: the stated number is still accepted.
 const (
-	// MaxDepth is how deep a JSON body may nest; the body itself is the first level.
+	// MaxDepth is how deep a JSON body may nest. The body itself is the first level.
 	MaxDepth = 32
-	// MaxItems is how many items a JSON array may have when its field declares no max.
+	// MaxItems is how many items a JSON array may have without a declared max.
 	MaxItems = 1000
 	// MaxPairs is how many name=value pairs a query or an urlencoded form may have.
 	MaxPairs = 100

@@ -10,8 +10,10 @@ import (
 	"strings"
 )
 
-// Decode turns a request into the struct that dst points to: path, query and header fields, then the body, in the
-// order media type (415), size (413), content (400); then the rules; then the types' own Validate methods.
+// Decode turns a request into the struct that dst points to.
+//
+// It decodes path, query and header fields, then the body, in the order media type (415), size (413), content (400). Then it
+// runs the rules, then the types' own Validate methods.
 //
 // w must be the server's own ResponseWriter, since http.MaxBytesReader closes the connection through it. dst must be a
 // pointer to a zero value of the compiled type; after a Failure it is zero again. For Raw, r.Body is

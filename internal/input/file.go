@@ -84,7 +84,7 @@ type openFile struct{ *io.SectionReader }
 
 func (openFile) Close() error { return nil }
 
-// Write stores content, the first fileMemory bytes in memory and everything from then on in a temporary file.
+// Write stores content: up to fileMemory bytes in memory, more in a temporary file.
 func (u *upload) Write(p []byte) (int, error) {
 	if u.file == nil && u.size+int64(len(p)) <= fileMemory {
 		u.memory = append(u.memory, p...)

@@ -218,6 +218,8 @@ func TestMultipartBytes(t *testing.T) {
 		{name: "another disposition", body: part("Content-Disposition: attachment; name=\"lang\""), want: bad},
 		{name: "two names", body: part("Content-Disposition: form-data; name=\"lang\"; name=\"email\""), want: bad},
 		{name: "an encoded file name", body: part("Content-Disposition: form-data; name=\"lang\"; filename*=utf-8''x"), want: bad},
+		{name: "an encoded name", body: part("Content-Disposition: form-data; name*=utf-8''lang"), want: bad},
+		{name: "a name in two pieces", body: part("Content-Disposition: form-data; name*0=\"la\"; name*1=\"ng\""), want: bad},
 		{name: "a transfer encoding", body: part("Content-Disposition: form-data; name=\"lang\"\r\nContent-Transfer-Encoding: base64"), want: bad},
 		{name: "a harmless transfer encoding", body: part("Content-Disposition: form-data; name=\"lang\"\r\nContent-Transfer-Encoding: 8bit"), want: "ok"},
 		{name: "a content coding", body: part("Content-Disposition: form-data; name=\"lang\"\r\nContent-Encoding: gzip"), want: bad},

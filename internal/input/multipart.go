@@ -186,8 +186,8 @@ func (d *decoding) admitFile(f *field, h partHeader, head []byte) *problem {
 	case len(head) == 0:
 		return emptyFile
 	}
+	found, _, _ := strings.Cut(http.DetectContentType(head), ";")
 	for _, t := range f.file.types {
-		found, _, _ := strings.Cut(http.DetectContentType(head), ";")
 		if t == h.mediaType && sniffed[t] == found {
 			return nil
 		}
@@ -236,7 +236,7 @@ func readPartHeader(one *multipart.Part) (partHeader, bool) {
 	types := one.Header["Content-Type"]
 	if size > MaxPartHeaderBytes || len(one.Header) > MaxPartHeaders || len(disposition) != 1 || len(types) > 1 ||
 		len(one.Header["Content-Encoding"]) > 0 || !plainEncoding(one.Header["Content-Transfer-Encoding"]) ||
-		strings.Contains(strings.ToLower(disposition[0]), "filename*") {
+		extendedName(disposition[0]) {
 		return h, false
 	}
 	kind, params, err := mime.ParseMediaType(disposition[0])
@@ -254,6 +254,13 @@ func readPartHeader(one *multipart.Part) (partHeader, bool) {
 		h.mediaType = major + "/" + minor
 	}
 	return h, named
+}
+
+// extendedName reports whether a disposition has name* or filename*, the encoded forms of RFC 5987, which parsers read
+// differently.
+func extendedName(disposition string) bool {
+	plain := strings.NewReplacer(" ", "", "\t", "").Replace(strings.ToLower(disposition))
+	return strings.Contains(plain, ";name*") || strings.Contains(plain, ";filename*")
 }
 
 // plainEncoding reports whether a part is sent as it is. RFC 7578 §4.7 deprecates the field; some clients still write binary.

@@ -33,7 +33,7 @@ func Some[V any](v V) Optional[V] { return Optional[V]{value: v, state: optional
 // Null returns an Optional that is null.
 func Null[V any]() Optional[V] { return Optional[V]{state: optionalNull} }
 
-// Value returns the value and true, or the zero V and false when the field was absent or null.
+// Value returns the value and true, or false when the field was absent or null.
 func (o Optional[V]) Value() (V, bool) { return o.value, o.state == optionalValue }
 
 // IsSet reports whether the field was present, with a value or as null.
@@ -45,7 +45,7 @@ func (o Optional[V]) IsNull() bool { return o.state == optionalNull }
 // IsZero reports whether the field was absent, which is what the omitzero tag option asks.
 func (o Optional[V]) IsZero() bool { return o.state == optionalAbsent }
 
-// ValidatorValue gives validator the value as a pointer: nil when the field was absent or null.
+// ValidatorValue gives validator a pointer to the value, nil when there is none.
 func (o Optional[V]) ValidatorValue() any {
 	if o.state != optionalValue {
 		return (*V)(nil)

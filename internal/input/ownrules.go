@@ -19,9 +19,11 @@ var ownRules = map[string]rule{
 	"web_url":     text("must be an http or https address"),
 }
 
-// RegisterRules adds this package's rules to a service's own validator: notblank (something visible), single_line (no line
-// break, no control character), web_url (an absolute http or https address with a host and without a password). It
-// must be called before v is first used. A rule of the same name is replaced.
+// RegisterRules adds this package's rules to a service's own validator.
+//
+// They are notblank (something visible), single_line (no line break, no control character) and web_url (an absolute http or
+// https address with a host and without a password). It must be called before v is first used. A rule of
+// the same name is replaced.
 func RegisterRules(v *validator.Validate) error {
 	if v == nil {
 		return errors.New("input: RegisterRules: v is nil: write validator.New()")

@@ -71,7 +71,7 @@ type Plan struct {
 	pool     *sync.Pool // of *scratch
 }
 
-// Compile reads the struct type t and returns its Plan, or one error that joins every mistake found.
+// Compile turns a struct type into a Plan, or joins every mistake in one error.
 //
 // The mistakes are the developer's: a field without a source or with two, an unknown tag or rule, a rule on a type that it
 // cannot judge, a name that is the server's to set. Rules are called with sample values to find them, so a rule that
@@ -103,7 +103,7 @@ func Compile(t reflect.Type, c Config) (*Plan, error) {
 // MaxBody returns the largest body in bytes, zero for a kind without a body.
 func (p *Plan) MaxBody() int64 { return p.maxBody }
 
-// MediaTypes returns the media types that the body may have, for the checklist; nil means that it is not checked.
+// MediaTypes returns the media types that the body may have. Nil means that none is checked.
 func (p *Plan) MediaTypes() []string {
 	var types []string
 	for _, m := range p.media {
@@ -121,7 +121,7 @@ func (p *Plan) PathNames() []string {
 	return names
 }
 
-// KeepingBody returns a copy of p whose Decode keeps the body, so that a wrapped handler can read it again.
+// KeepingBody returns a copy of p whose Decode keeps the body for a wrapped handler.
 func (p *Plan) KeepingBody() *Plan {
 	keeping := *p
 	keeping.keep = true

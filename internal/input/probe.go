@@ -76,7 +76,8 @@ func (c *compiler) probeDefault(f *field, at string) {
 	if f.node.setText(v, f.def) != nil {
 		return
 	}
-	if err := c.plan.validate.VarCtx(context.Background(), v.Interface(), f.validate); err != nil {
+	refused, why := c.try(v.Interface(), reflect.New(c.plan.typ).Elem().Interface(), f.validate)
+	if refused || why != "" {
 		c.mistake(at, "default: %q is refused by validate:%q: write a default that the rules take", f.def, f.validate)
 	}
 }
@@ -178,7 +179,7 @@ func (c *compiler) probeRule(alt alternative, t reflect.Type, scope ruleScope) {
 	}
 	for _, parent := range scope.parents {
 		for _, sample := range samples {
-			if why := c.try(sample, parent, tag); why != "" {
+			if _, why := c.try(sample, parent, tag); why != "" {
 				c.mistake(scope.at, "%s", explain(alt, t, why))
 				return
 			}
@@ -203,7 +204,7 @@ func (c *compiler) staticMistake(alt alternative, t reflect.Type, scope ruleScop
 		return fmt.Sprintf("validate: validateFn calls a method that %s does not have: write the name of one", t)
 	case r.param == paramNeeded && alt.param == "":
 		return fmt.Sprintf("validate: %s needs a parameter: write %s=…", alt.tag, alt.tag)
-	case r.on&onAnything == 0 && !opaque(t) && r.on&kindsOf(t) == 0:
+	case r.on&onAnything == 0 && t.Kind() != reflect.Interface && !opaque(t) && r.on&kindsOf(t) == 0:
 		return fmt.Sprintf("validate: %s cannot judge %s: remove it or change the type", alt.tag, t)
 	}
 	return c.refMistake(alt, r, t, scope)
@@ -271,9 +272,6 @@ func fieldType(t reflect.Type, path string) (reflect.Type, bool) {
 // opaque reports whether a service's validator may see something else than the type: through a function registered
 // for it, or its own ValidatorValue method.
 func opaque(t reflect.Type) bool {
-	if t.Kind() == reflect.Interface {
-		return true
-	}
 	if o, ok := leaf(t); ok && (o == opCustom || o == opText) && t.Kind() == reflect.Struct {
 		return true
 	}
@@ -314,15 +312,14 @@ func kindsOf(t reflect.Type) kinds {
 	return k
 }
 
-// try runs one rule and returns what it panics with.
-func (c *compiler) try(sample, parent any, tag string) (why string) {
+// try runs rules on a value in a struct. It returns whether they refuse, and what they panic with.
+func (c *compiler) try(sample, parent any, tag string) (refused bool, why string) {
 	defer func() {
 		if caught := recover(); caught != nil {
 			why = fmt.Sprint(caught)
 		}
 	}()
-	_ = c.plan.validate.VarWithValueCtx(context.Background(), sample, parent, tag)
-	return ""
+	return c.plan.validate.VarWithValueCtx(context.Background(), sample, parent, tag) != nil, ""
 }
 
 // explain turns what validator panics with into what to write instead.

@@ -24,13 +24,13 @@ func fill(v reflect.Value, depth int) {
 	case t == timeType:
 		v.Set(reflect.ValueOf(time.Unix(1, 0).UTC()))
 		return
-	case t == fileType:
-		return
 	case reflect.PointerTo(t).Implements(optionalType):
 		o := v.Addr().Interface().(optional)
 		o.mark(optionalValue)
 		fill(o.target(), depth-1)
 		return
+	case t == fileType, opaque(t):
+		return // what it holds is its own business
 	}
 	switch v.Kind() {
 	case reflect.String:

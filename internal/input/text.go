@@ -46,62 +46,54 @@ func (n *node) setText(v reflect.Value, s string) *problem {
 			return notBool
 		}
 		v.SetBool(s == "true")
+		return nil
 	case opInt:
 		return setInt(v, s)
 	case opUint:
 		return setUint(v, s)
 	case opFloat:
 		return setFloat(v, s)
-	case opTime:
-		t, ok := parseTime(s)
-		if !ok {
-			return notTime
-		}
-		*v.Addr().Interface().(*time.Time) = t
-	case opDuration:
-		d, ok := parseDuration(s)
-		if !ok {
-			return notDuration
-		}
-		v.SetInt(int64(d))
-	case opUUID:
-		id, ok := parseUUID(s)
-		if !ok {
-			return notUUID
-		}
-		*v.Addr().Interface().(*uuid.UUID) = id
-	case opAddr:
-		a, err := netip.ParseAddr(s)
-		if err != nil || a.Is4In6() || a.Zone() != "" || a.String() != s {
-			return notAddr
-		}
-		*v.Addr().Interface().(*netip.Addr) = a
-	case opPrefix:
-		p, err := netip.ParsePrefix(s)
-		if err != nil || p.Addr().Is4In6() || p.Masked() != p || p.String() != s {
-			return notPrefix
-		}
-		*v.Addr().Interface().(*netip.Prefix) = p
-	case opText:
-		// The type gets bytes of its own, since it might keep them.
-		if v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(s)) != nil {
-			return notFormat
-		}
 	case opPointer:
 		p := reflect.New(n.typ.Elem())
-		if bad := n.elem.setText(p.Elem(), s); bad != nil {
-			return bad
-		}
 		v.Set(p)
+		return n.elem.setText(p.Elem(), s)
 	case opOptional:
 		o := v.Addr().Interface().(optional)
-		if bad := n.elem.setText(o.target(), s); bad != nil {
-			return bad
-		}
 		o.mark(optionalValue)
-	default:
-		return notFormat
+		return n.elem.setText(o.target(), s)
 	}
+	return n.setFormat(v, s)
+}
+
+// setFormat decodes text that has a format of its own.
+func (n *node) setFormat(v reflect.Value, s string) *problem {
+	switch n.op {
+	case opTime:
+		return setParsed(v, s, parseTime, notTime)
+	case opDuration:
+		return setParsed(v, s, parseDuration, notDuration)
+	case opUUID:
+		return setParsed(v, s, parseUUID, notUUID)
+	case opAddr:
+		return setParsed(v, s, parseAddr, notAddr)
+	case opPrefix:
+		return setParsed(v, s, parsePrefix, notPrefix)
+	case opText:
+		// The type gets bytes of its own, since it might keep them.
+		if v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(s)) == nil {
+			return nil
+		}
+	}
+	return notFormat
+}
+
+// setParsed stores what parse makes of s in v, which is a T.
+func setParsed[T any](v reflect.Value, s string, parse func(string) (T, bool), bad *problem) *problem {
+	value, ok := parse(s)
+	if !ok {
+		return bad
+	}
+	*v.Addr().Interface().(*T) = value
 	return nil
 }
 
@@ -284,6 +276,19 @@ func parseUUID(s string) (uuid.UUID, bool) {
 	}
 	id, err := uuid.Parse(s)
 	return id, err == nil && id.String() == s
+}
+
+// parseAddr takes an IP address in canonical form, without a zone. An IPv4 address written as IPv6 is refused: it is another
+// spelling that most comparisons miss.
+func parseAddr(s string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(s)
+	return a, err == nil && !a.Is4In6() && a.Zone() == "" && a.String() == s
+}
+
+// parsePrefix takes an IP prefix in canonical form, whose host bits are zero.
+func parsePrefix(s string) (netip.Prefix, bool) {
+	p, err := netip.ParsePrefix(s)
+	return p, err == nil && !p.Addr().Is4In6() && p.Masked() == p && p.String() == s
 }
 
 // setBase64 takes padded standard base64, one spelling per value.
