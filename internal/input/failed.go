@@ -16,11 +16,13 @@ func Failed(err error) (*Failure, bool) {
 		return nil, false
 	}
 	f := failureParameters
-	for _, v := range list {
+	list = list[:min(len(list), MaxViolations)]
+	for i, v := range list {
+		list[i].Code, list[i].Message = publicCode(v.Code), publicMessage(v.Message)
 		if v.Pointer == "" || strings.HasPrefix(v.Pointer, "/") {
 			f = failureBody
 		}
 	}
-	f.Violations = list[:min(len(list), MaxViolations)]
+	f.Violations = list
 	return &f, true
 }

@@ -1,10 +1,13 @@
 package input
 
 import (
+	"context"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	gotoken "go/token"
+	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"reflect"
@@ -204,5 +207,56 @@ func TestWording(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s on %v: got %q, want %q", fmt.Sprint(tt.tag, "=", tt.param), typ, got, tt.want)
 		}
+	}
+}
+
+// TestEveryRuleWorks compiles and runs every rule that judges text, on values that most of them refuse.
+func TestEveryRuleWorks(t *testing.T) {
+	t.Parallel()
+	params := map[string]string{"oneof": "a b", "noneof": "bad", "oneofci": "a b", "datetime": "2006-01-02", "postcode_iso3166_alpha2": "DE", "unique": "Other", "spicedb": "type"}
+	refused := 0
+	for tag, r := range ruleTable {
+		if r.refuse != "" || r.on&(onString|onAnything) == 0 || tag == "validateFn" {
+			continue
+		}
+		word := tag
+		if r.param != paramNone {
+			param := "30"
+			switch r.refs {
+			case refField, refList:
+				param = "Other"
+			case refPairs:
+				param = "Other x"
+			}
+			if p, ok := params[tag]; ok {
+				param = p
+			}
+			word += "=" + param
+		}
+		typ := reflect.StructOf([]reflect.StructField{
+			{Name: "X", Type: reflect.TypeFor[string](), Tag: reflect.StructTag(fmt.Sprintf(`json:"x" validate:%q`, word))},
+			{Name: "Other", Type: reflect.TypeFor[string](), Tag: `json:"other"`},
+		})
+		p, err := Compile(typ, Config{Kind: JSON})
+		if err != nil {
+			t.Errorf("%s: %v", word, err)
+			continue
+		}
+		for _, body := range []string{`{"x":"\u0001 bad é","other":"zz"}`, `{"x":"","other":"x"}`, `{"x":"30","other":""}`} {
+			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/json")
+			_, fail := p.Decode(context.Background(), httptest.NewRecorder(), r, reflect.New(typ).Interface())
+			if fail == nil {
+				continue
+			}
+			refused++
+			if fail.Status != http.StatusBadRequest || len(fail.Violations) != 1 || fail.Violations[0].Pointer != "/x" ||
+				fail.Violations[0].Code != strings.ToLower(tag) || strings.Contains(fail.Violations[0].Message, "Other") {
+				t.Errorf("%s on %s: got %+v", word, body, fail)
+			}
+		}
+	}
+	if refused < 300 {
+		t.Errorf("the rules refused only %d times", refused)
 	}
 }
