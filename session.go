@@ -2,15 +2,10 @@ package guard
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/routeguard/guard/internal/origin"
 )
@@ -120,91 +115,6 @@ func isAlphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
-// APIKey takes the credential from a header field of its own, such as X-API-Key.
-//
-// Look keys up by [HashAPIKey], so that a stolen table holds no key.
-func APIKey[S Principal](header string, verify Verifier[S]) Authenticator[S] {
-	name := http.CanonicalHeaderKey(header)
-	if name == "" || name == "Authorization" || name == "Cookie" {
-		panic(fmt.Sprintf("guard: APIKey: header is %q: name a field of its own, such as X-API-Key", header))
-	}
-	find := func(r *http.Request) (string, found) {
-		fields := r.Header[name]
-		if len(fields) == 0 {
-			return "", absent
-		}
-		if len(fields) > 1 || fields[0] == "" || len(fields[0]) > maxCredential || !isVisibleASCII(fields[0]) {
-			return "", malformed
-		}
-		return fields[0], present
-	}
-	return one("APIKey", way[S]{kind: "apikey", name: name, find: find, verify: verify})
-}
-
-func isVisibleASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7f {
-			return false
-		}
-	}
-	return true
-}
-
-// Cookie takes the credential from a session cookie.
-//
-// Exactly one cookie of the name counts, since a sibling domain can plant a
-// second one. Browsers send cookies by themselves, so requests with an unsafe
-// method must come from the service's own origin, see [AllowOrigins].
-func Cookie[S Principal](cookie SessionCookie, verify Verifier[S]) Authenticator[S] {
-	cookie.mustBeSafe()
-	find := func(r *http.Request) (string, found) {
-		if len(r.Header["Cookie"]) == 0 {
-			return "", absent
-		}
-		cookies := r.CookiesNamed(string(cookie))
-		switch {
-		case len(cookies) == 0:
-			return "", absent
-		case len(cookies) > 1, cookies[0].Quoted, len(cookies[0].Value) > maxCredential, !isVisibleASCII(cookies[0].Value),
-			cookies[0].Value == "":
-			return "", malformed
-		}
-		return cookies[0].Value, present
-	}
-	return one("Cookie", way[S]{kind: "cookie", name: string(cookie), find: find, verify: verify, check: origin.NewCheck(origin.Set{})})
-}
-
-// SessionCookie is the name of a session cookie, and sets and clears it.
-//
-// The name must start with "__Host-": a browser accepts such a cookie only with
-// Secure, with Path=/ and without Domain, so that no sibling domain and no plain
-// HTTP response can plant it.
-type SessionCookie string
-
-func (c SessionCookie) mustBeSafe() {
-	name := string(c)
-	probe := http.Cookie{Name: name, Value: "x", Path: "/", Secure: true}
-	if len(name) <= len("__Host-") || !strings.HasPrefix(name, "__Host-") || probe.Valid() != nil {
-		panic(fmt.Sprintf("guard: Cookie: the name %q is not safe: write something like \"__Host-session\"", name))
-	}
-}
-
-// Set returns the cookie that holds value until expires.
-//
-// It is Secure, HttpOnly, SameSite=Lax, for the whole site and this host only.
-func (c SessionCookie) Set(value string, expires time.Time) *http.Cookie {
-	c.mustBeSafe()
-	return &http.Cookie{Name: string(c), Value: value, Path: "/", Expires: expires.UTC(),
-		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
-}
-
-// Clear returns the cookie that removes what Set has set.
-func (c SessionCookie) Clear() *http.Cookie {
-	cookie := c.Set("", time.Unix(1, 0))
-	cookie.MaxAge = -1
-	return cookie
-}
-
 func one[S Principal](maker string, w way[S]) Authenticator[S] {
 	if w.verify == nil {
 		panic("guard: " + maker + ": verify is nil: pass a Verifier")
@@ -255,45 +165,6 @@ func Only[S Principal](who Authenticator[S], holds func(S) bool) Authenticator[S
 // Requests with an unsafe method must still come from the service's own origin
 // where a browser sent them, see [AllowOrigins]: sign-in forms are forged, too.
 var Anyone = Authenticator[Anonymous]{anyone: true, check: origin.NewCheck(origin.Set{})}
-
-// Origins is a set of origins that may send requests besides the service's own.
-// The zero value is empty.
-type Origins struct{ set origin.Set }
-
-// ParseOrigins reads exact origins such as "https://app.example".
-//
-// Entries may be comma-separated lists. The error names every entry that no
-// browser would send, with what to write instead.
-func ParseOrigins(list ...string) (Origins, error) {
-	set, err := origin.Parse(list...)
-	if err != nil {
-		return Origins{}, fmt.Errorf("guard: ParseOrigins: %w", err)
-	}
-	return Origins{set}, nil
-}
-
-// AllowOrigins lets browsers send who's ambient credentials from these origins, too.
-//
-// It replaces the origins of an earlier AllowOrigins. It does not send CORS
-// headers: those say which origin may read, this says which one may act.
-func AllowOrigins[S Principal](origins Origins, who Authenticator[S]) Authenticator[S] {
-	check := origin.NewCheck(origins.set)
-	if who.anyone {
-		who.check = check
-		return who
-	}
-	if len(who.ways) == 0 {
-		panic("guard: AllowOrigins: who is the zero Authenticator: pass Anyone, Cookie or FirstOf")
-	}
-	widened := Authenticator[S]{ways: make([]way[S], len(who.ways))}
-	for i, w := range who.ways {
-		if w.check != nil {
-			w.check = check
-		}
-		widened.ways[i] = w
-	}
-	return widened
-}
 
 // credential is what authenticate found, for the role stage.
 type credential[S Principal] struct {
@@ -420,24 +291,4 @@ func (a *Authenticator[S]) validate() error {
 		return errors.New("the first answer (who) is the zero Authenticator: pass Bearer, Cookie, APIKey, FirstOf, Only or Anyone")
 	}
 	return nil
-}
-
-// NewAPIKey makes a key with 256 random bits and the hash to store for it.
-//
-// The prefix, such as "gk_live_", helps people and secret scanners to recognize
-// a key; it may be empty.
-func NewAPIKey(prefix string) (key, hash string) {
-	var b [32]byte
-	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
-	key = prefix + base64.RawURLEncoding.EncodeToString(b[:])
-	return key, HashAPIKey(key)
-}
-
-// HashAPIKey returns what to look a key up by: its SHA-256, in hex.
-//
-// A plain hash is enough for keys that are random, as those of [NewAPIKey] are,
-// and a lookup by hash leaks nothing through its time. Passwords need argon2id.
-func HashAPIKey(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:])
 }
