@@ -31,10 +31,6 @@ func (v *Verifier) addSecrets(secrets []string) []error {
 			errs = append(errs, fmt.Errorf("webhook: Secrets[%d] %w", i, err))
 		}
 	}
-	if len(v.macs) > 0 && len(v.publics) > 0 {
-		errs = append(errs, fmt.Errorf("webhook: Secrets mix %s secrets and %s public keys; use one kind",
-			prefixMAC, prefixPublic))
-	}
 	return errs
 }
 

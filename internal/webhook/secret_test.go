@@ -3,6 +3,7 @@ package webhook_test
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,6 @@ func TestNewRefusesMistakes(t *testing.T) {
 		{name: "two secrets in one", config: webhook.Config{Secrets: []string{whsec(32) + " " + whsec(33)}}, want: []string{"not padded standard base64"}},
 		{name: "one secret twice", config: webhook.Config{Secrets: []string{whsec(32), whsec(33), whsec(32)}}, want: []string{"Secrets[2] is there twice"}},
 		{name: "one public key twice", config: webhook.Config{Secrets: []string{public, public}}, want: []string{"Secrets[1] is there twice"}},
-		{name: "secret and public key mixed", config: webhook.Config{Secrets: []string{whsec(32), public}}, want: []string{"mix whsec_ secrets and whpk_ public keys"}},
 		{name: "a private key", config: webhook.Config{Secrets: []string{privateSecret}}, want: []string{"is a whsk_ private key"}},
 		{name: "a public key of 31 bytes", config: webhook.Config{Secrets: []string{whpk(make([]byte, 31))}}, want: []string{"has 31 bytes; an Ed25519 public key has 32"}},
 		{name: "a public key in base64url", config: webhook.Config{Secrets: []string{"whpk_" + strings.Repeat("-_-_", 8)}}, want: []string{"not padded standard base64 after whpk_"}},
@@ -70,7 +70,7 @@ func TestNewRefusesMistakes(t *testing.T) {
 		{
 			name:   "every mistake at once",
 			config: webhook.Config{Secrets: []string{"x", whsec(1), whsec(32), whsec(32), public}, Tolerance: -time.Hour},
-			want:   []string{"5 entries", "Secrets[0] does not", "Secrets[1] has 1 bytes", "Secrets[3] is there twice", "mix", "Tolerance is -1h0m0s"},
+			want:   []string{"5 entries", "Secrets[0] does not", "Secrets[1] has 1 bytes", "Secrets[3] is there twice", "Tolerance is -1h0m0s"},
 		},
 	}
 	for _, tt := range tests {
@@ -149,6 +149,36 @@ func TestSignRefusesWhatVerifyWould(t *testing.T) {
 			t.Parallel()
 			if h, err := tt.signer.Sign(tt.id, tt.at, nil); h != nil || err == nil {
 				t.Errorf("got %v, %v, want an error", h, err)
+			}
+		})
+	}
+}
+
+// A sender that changes from the symmetric to the asymmetric kind signs with the old, with both, then with the new.
+func TestBothKindsWhileASenderChanges(t *testing.T) {
+	t.Parallel()
+	v, err := webhook.New(webhook.Config{Secrets: []string{standardSecret, "whpk_" + publicOf(t, privateSecret)},
+		Now: func() time.Time { return time.Unix(now, 0) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name    string
+		secrets []string
+		want    error
+	}{
+		{name: "the old secret", secrets: []string{standardSecret}},
+		{name: "both", secrets: []string{standardSecret, privateSecret}},
+		{name: "the new key", secrets: []string{privateSecret}},
+		{name: "another secret", secrets: []string{standardOther}, want: webhook.ErrSignature},
+		{name: "another key", secrets: []string{privateOther}, want: webhook.ErrSignature},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			header := sign(t, newSigner(t, webhook.Standard, tt.secrets...), goodID, now, goodBody)
+			if _, err := v.Verify(header, []byte(goodBody)); !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
 			}
 		})
 	}

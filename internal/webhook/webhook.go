@@ -98,7 +98,7 @@ type Config struct {
 	// Secrets verify messages: one, or up to four while secrets rotate.
 	//
 	// Standard: "whsec_" and the padded standard base64 of 24 to 64 bytes, or "whpk_" and that of an Ed25519 public key;
-	// not both kinds. GitHub and Stripe: the secret as its owner shows it, 16 to 512 bytes.
+	// both kinds while a sender changes from one to the other. A signature is tried on the keys of its own kind only. GitHub and Stripe: the secret as its owner shows it, 16 to 512 bytes.
 	Secrets []string
 
 	// Tolerance bounds how far a signed timestamp may be from now, in either direction.
