@@ -42,13 +42,14 @@ func FuzzParse(f *testing.F) {
 
 // FuzzCheck: a request passes only if http.CrossOriginProtection passes it,
 // too; an Origin that decides is in the set or is http(s):// and Host; safe
-// methods pass; headers of proxies never change the verdict; the fields
+// methods pass; null passes with same-origin alone; headers of proxies never change the verdict; the fields
 // repeated, nothing unsafe passes.
 func FuzzCheck(f *testing.F) {
 	f.Add("POST", self, "https://"+self, "", false)
 	f.Add("POST", self, "http://"+self, "same-origin", true)
 	f.Add("PUT", self, "https://partner.example", "cross-site", true)
 	f.Add("DELETE", "", "null", "", false)
+	f.Add("POST", self, "null", "same-origin", false)
 	f.Add("GET", "", "garbage://x", "same-site", false)
 	f.Add("POST", "[::1]:80", "http://[::1]:80", "none", false)
 
@@ -81,6 +82,9 @@ func FuzzCheck(f *testing.F) {
 		own := from == "https://"+host || from == "http://"+host && !secure
 		if passed && !safe && from != "" && site == "" && !set.Contains(from) && !own {
 			t.Errorf("passed Origin %q for Host %q", from, host)
+		}
+		if passed && !safe && from == "null" && site != "same-origin" {
+			t.Errorf("passed Origin null with Sec-Fetch-Site %q", site)
 		}
 		for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "Referer", "X-Forwarded-For"} {
 			r.Header.Set(name, from)

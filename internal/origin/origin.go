@@ -79,6 +79,8 @@ func NewCheck(set Set) *Check {
 	return c
 }
 
+var sameOrigin = []string{"same-origin"}
+
 // The reasons are for the log. They hold nothing that the client sent.
 var (
 	errNoCheck     = errors.New("origin check is nil")
@@ -104,10 +106,12 @@ var (
 //
 // A sibling host (same-site) is another origin. Repeated, empty and unknown
 // values are refused even where the rest would pass, and so are a request
-// without Host and an Origin that is not an http or https one. That includes
-// null, which any sandboxed frame sends. (A site whose Referrer-Policy is
-// no-referrer makes browsers send null with its own forms, too: it should use
-// same-origin, which tells other sites just as little.)
+// without Host and an Origin that is not an http or https one.
+//
+// That includes null, which any sandboxed frame sends, with one exception: null
+// with Sec-Fetch-Site: same-origin passes. It is what browsers send with a site's
+// own forms under Referrer-Policy: no-referrer. A sandboxed frame has an opaque
+// origin, so that its requests are cross-site even to the host it came from.
 //
 // Forwarded, X-Forwarded-Host and the like are not looked at. A proxy must
 // keep Host for browsers that do not send Sec-Fetch-Site, which all do since
@@ -162,6 +166,9 @@ func (c *Check) checkOrigin(r *http.Request) error {
 		return errManyOrigins
 	}
 	if len(fields) == 0 || c.set.Contains(fields[0]) {
+		return nil
+	}
+	if fields[0] == "null" && slices.Equal(r.Header["Sec-Fetch-Site"], sameOrigin) {
 		return nil
 	}
 	if flaw(fields[0]) != "" {
