@@ -21,11 +21,12 @@
 //	 0  begin         request id, client address, deadline; the body is not read  500
 //	 1  limit         PerIP, Global                                          429, 503
 //	 2  who           the origin of ambient credentials, then the credential 403, 401, 503
+//	                  Signed alone reads the body, under a cap of its own      413, 400, 408
 //	 3  role          Only                                                        403
 //	 4  caller_limit  PerCaller, PerKey                                      429, 503
 //	 5  which         parse the id, load the resource once, check ownership  404, 500, 503
 //	 6  what          parameters, media type, size, decode, normalize, validate  415, 413, 400
-//	 7  input_limit   PerInput                                               429, 503
+//	 7  input_limit   PerInput; claim a signed message: a repeat is a 204    429, 409, 503
 //	 8  handler       OwnedInput, then the handler                    its own errors
 //	 9  after         hooks, only on success                               never refuses
 //	10  respond       encode and write; settle the limits; log                    500
@@ -127,11 +128,11 @@ func (p *pipeline[S, T, R]) stages(x *exchange) error {
 	}
 
 	x.stage = StageWho
-	credential, err := p.who.authenticate(ctx, p.tell, x.r)
+	credential, err := p.who.authenticate(ctx, x)
 	if err != nil {
 		return err
 	}
-	c.Caller, x.caller = credential.caller, credential.caller.Subject()
+	c.Caller, x.caller, c.Request = credential.caller, credential.caller.Subject(), x.r
 
 	x.stage = StageRole
 	if err := credential.permit(); err != nil {
@@ -160,8 +161,22 @@ func (p *pipeline[S, T, R]) stages(x *exchange) error {
 		return err
 	}
 
+	defer x.release()
+	repeat, err := x.claim(ctx, p.limits.id)
+	if err != nil {
+		return err
+	}
+	if repeat {
+		x.send(http.StatusNoContent, nil)
+		return nil
+	}
+
 	x.stage = StageHandler
-	return p.end.run(ctx, x, c, body) // the handler, its hooks, and the response
+	if err := p.end.run(ctx, x, c, body); err != nil { // the handler, its hooks, and the response
+		return err
+	}
+	x.deliver() // what a stream or a wrapped handler answered
+	return nil
 }
 
 // noResource gives everything that is not there for this caller the same bytes,

@@ -216,19 +216,30 @@ func (a *Authenticator[S]) describe() string {
 	if a.anyone {
 		return "anyone"
 	}
+	if a.message != nil {
+		return a.message.describe()
+	}
 	var kinds, roles []string
 	for i := range a.ways {
-		kinds = append(kinds, a.ways[i].kind)
+		kind := a.ways[i].kind
+		if a.ways[i].keep {
+			kind += " (kept)"
+		}
+		kinds = append(kinds, kind)
 		for _, r := range a.ways[i].roles {
 			if !slices.Contains(roles, r.name) {
 				roles = append(roles, r.name)
 			}
 		}
 	}
-	if len(roles) == 0 {
-		return strings.Join(kinds, "|")
+	text := strings.Join(kinds, "|")
+	if len(roles) > 0 {
+		text += " only " + strings.Join(roles, ", ")
 	}
-	return strings.Join(kinds, "|") + " only " + strings.Join(roles, ", ")
+	if a.optional {
+		text += ", or anonymous"
+	}
+	return text
 }
 
 func (l Limit) describe() string {

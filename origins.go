@@ -24,23 +24,28 @@ func ParseOrigins(list ...string) (Origins, error) {
 
 // AllowOrigins lets browsers send who's ambient credentials from these origins, too.
 //
-// It replaces the origins of an earlier AllowOrigins. It does not send CORS
-// headers: those say which origin may read, this says which one may act.
+// It is for a web page on another origin that acts with the user's cookie: each of
+// these origins, and whoever can inject a script there, acts as the user. It
+// replaces the origins of an earlier AllowOrigins. Bearer tokens, keys and
+// signatures need no origin: browsers do not send them by themselves.
+//
+// It does not send CORS headers. Those say which origin may read a response, and
+// only after a preflight may one send JSON; this says which one may act. A page on
+// another origin needs both, from the same list: see docs/authentication.md.
 func AllowOrigins[S Principal](origins Origins, who Authenticator[S]) Authenticator[S] {
-	check := origin.NewCheck(origins.set)
-	if who.anyone {
-		who.check = check
-		return who
-	}
-	if len(who.ways) == 0 {
+	switch {
+	case who.message != nil:
+		panic("guard: AllowOrigins: who is Signed: no browser signs messages, leave AllowOrigins out")
+	case !who.anyone && len(who.ways) == 0:
 		panic("guard: AllowOrigins: who is the zero Authenticator: pass Anyone, Cookie or FirstOf")
 	}
-	widened := Authenticator[S]{ways: make([]way[S], len(who.ways))}
-	for i, w := range who.ways {
+	check := origin.NewCheck(origins.set)
+	if who.check != nil {
+		who.check = check
+	}
+	return who.each(func(w *way[S]) {
 		if w.check != nil {
 			w.check = check
 		}
-		widened.ways[i] = w
-	}
-	return widened
+	})
 }

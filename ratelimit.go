@@ -344,7 +344,11 @@ func (p *limitPlan[S, T]) perCaller(ctx context.Context, x *exchange, caller S) 
 		return nil
 	}
 	return x.take(ctx, p.caller, p.id, func(r *rule) (Key, error) {
-		if r.scope == byCaller {
+		switch {
+		case r.scope == byCaller && x.caller == "": // AllowAnonymous: nobody may pass uncounted
+			addr, err := x.network(32, 64)
+			return Key{Scope: byIP, Addr: addr}, err
+		case r.scope == byCaller:
 			return Key{Scope: byCaller, Text: x.caller}, nil
 		}
 		return textKey(byKey, r.key.(func(S, *http.Request) string)(caller, x.r))

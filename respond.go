@@ -61,8 +61,10 @@ type exchange struct {
 	stage   Stage
 
 	taken    []taken // what the limits charged, to be settled by outcome
-	status   int     // as sent, 0 until then
-	wrote    bool    // the status line is out: it can no longer be changed
+	bodyRead bool    // stage 2 has read the body, which was signed
+	delivery *delivery
+	status   int  // as sent, 0 until then
+	wrote    bool // the status line is out: it can no longer be changed
 	hijacked bool
 }
 
@@ -227,7 +229,7 @@ func (x *exchange) refuse(e *Error) {
 // upload pays for a new connection instead.
 func (x *exchange) unread() bool {
 	const cheap = 16 << 10
-	return x.stage < StageWhat && x.r.ProtoMajor == 1 && (x.r.ContentLength < 0 || x.r.ContentLength > cheap)
+	return x.stage < StageWhat && !x.bodyRead && x.r.ProtoMajor == 1 && (x.r.ContentLength < 0 || x.r.ContentLength > cheap)
 }
 
 func retryAfter(d time.Duration) string {
@@ -299,6 +301,7 @@ func (x *exchange) writeResult(status int, header http.Header, cookies []*http.C
 	if body != nil && h["Content-Type"] == nil {
 		h["Content-Type"] = []string{"application/json; charset=utf-8"}
 	}
+	x.deliver()
 	x.send(status, body)
 }
 

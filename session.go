@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/routeguard/guard/internal/origin"
@@ -33,12 +34,15 @@ type Verifier[S Principal] func(ctx context.Context, credential string) (S, erro
 
 // Authenticator answers who is calling.
 //
-// Make one with [Bearer], [Cookie], [APIKey], [FirstOf], [Only] or [Anyone]. The
-// zero value is refused by [New]. It is immutable and safe for concurrent use.
+// Make one with [Bearer], [Cookie], [APIKey], [Signed], [FirstOf], [Only],
+// [AllowAnonymous] or [Anyone]. The zero value is refused by [New]. It is immutable
+// and safe for concurrent use.
 type Authenticator[S Principal] struct {
-	ways   []way[S] // tried in order; the first credential that is present decides
-	anyone bool
-	check  *origin.Check // of Anyone
+	ways     []way[S]      // tried in order; the first credential that is present decides
+	anyone   bool          // there are no ways: every caller is the zero S
+	optional bool          // a caller without a credential is the zero S
+	check    *origin.Check // of callers without a credential
+	message  *signed       // instead of ways: the body is signed, and S is Message
 }
 
 // way is one kind of credential.
@@ -51,6 +55,7 @@ type way[S Principal] struct {
 	// tokens and keys are put there by code, so no other site can send them.
 	check *origin.Check
 	roles []role[S]
+	keep  bool // a wrapped handler sees the credential
 }
 
 type role[S Principal] struct {
@@ -132,7 +137,12 @@ func FirstOf[S Principal](who ...Authenticator[S]) Authenticator[S] {
 	}
 	var all Authenticator[S]
 	for i, a := range who {
-		if len(a.ways) == 0 {
+		switch {
+		case a.message != nil:
+			panic(fmt.Sprintf("guard: FirstOf: argument %d is Signed, which reads the body: give messages a route of their own", i+1))
+		case a.optional:
+			panic(fmt.Sprintf("guard: FirstOf: argument %d allows anonymous callers: put AllowAnonymous around FirstOf", i+1))
+		case len(a.ways) == 0:
 			panic(fmt.Sprintf("guard: FirstOf: argument %d is not a credential: pass Bearer, Cookie or APIKey", i+1))
 		}
 		all.ways = append(all.ways, a.ways...)
@@ -144,20 +154,49 @@ func FirstOf[S Principal](who ...Authenticator[S]) Authenticator[S] {
 //
 // Others get a 403, with insufficient_scope where they came with a bearer token.
 // The role must come from the session that the Verifier loaded, not from the
-// request. Step-up works in the same way: a method such as User.SignedInRecently.
+// request. Step-up, asking for a recent sign-in, works in the same way: see the
+// second example.
 func Only[S Principal](who Authenticator[S], holds func(S) bool) Authenticator[S] {
 	if holds == nil {
 		panic("guard: Only: holds is nil: pass a function such as User.IsAdmin")
 	}
-	if len(who.ways) == 0 {
+	switch {
+	case who.message != nil:
+		panic("guard: Only: who is Signed: a message has no role, check it in the handler")
+	case who.optional:
+		panic("guard: Only: who allows anonymous callers, who have no role: put AllowAnonymous around Only")
+	case len(who.ways) == 0:
 		panic("guard: Only: who is not a credential: a role needs a session")
 	}
-	narrowed := Authenticator[S]{ways: make([]way[S], len(who.ways))}
-	for i, w := range who.ways {
+	return who.each(func(w *way[S]) {
 		w.roles = append(w.roles[:len(w.roles):len(w.roles)], role[S]{name: funcName(holds), holds: holds})
-		narrowed.ways[i] = w
+	})
+}
+
+// KeepCredential lets a handler behind [Wrap] see who's credentials.
+//
+// It is for handlers that check or forward the credential themselves. Without it
+// they cannot leak what they do not see. It changes nothing else.
+func KeepCredential[S Principal](who Authenticator[S]) Authenticator[S] {
+	if who.message != nil {
+		kept := *who.message
+		kept.keep = true
+		who.message = &kept
+		return who
 	}
-	return narrowed
+	if len(who.ways) == 0 {
+		panic("guard: KeepCredential: who is not a credential: there is nothing to keep")
+	}
+	return who.each(func(w *way[S]) { w.keep = true })
+}
+
+// each returns a copy of a whose ways are changed.
+func (a Authenticator[S]) each(change func(*way[S])) Authenticator[S] {
+	a.ways = slices.Clone(a.ways)
+	for i := range a.ways {
+		change(&a.ways[i])
+	}
+	return a
 }
 
 // Anyone answers that no session is needed.
@@ -172,40 +211,56 @@ type credential[S Principal] struct {
 	way    *way[S]
 }
 
-// authenticate is stage 2. Only the header section is read.
-func (a *Authenticator[S]) authenticate(ctx context.Context, tell *Responder, r *http.Request) (credential[S], error) {
+// authenticate is stage 2. Only the header section is read, unless a message is
+// signed.
+func (a *Authenticator[S]) authenticate(ctx context.Context, x *exchange) (credential[S], error) {
 	var got credential[S]
-	if a.anyone {
-		if err := a.check.Check(r); err != nil {
-			return got, refuseOrigin.Because(err)
-		}
-		return got, nil
+	if a.message != nil {
+		m, err := a.message.authenticate(ctx, x)
+		got.caller, _ = any(m).(S) // which Signed made a Message
+		return got, err
 	}
 	for i := range a.ways {
 		w := &a.ways[i]
-		text, state := w.find(r)
-		if state == absent {
-			continue
+		text, state := w.find(x.r)
+		if state != absent {
+			return a.accept(ctx, x, w, text, state)
 		}
-		if w.check != nil {
-			if err := w.check.Check(r); err != nil {
-				return got, refuseOrigin.Because(err)
-			}
-		}
-		if state == malformed {
-			return got, a.unauthenticated(w, errors.New("malformed credential"))
-		}
-		caller, err := w.verify(ctx, text)
-		if err != nil {
-			return got, a.rejected(ctx, tell, w, err)
-		}
-		if isNil(caller) || caller.Subject() == "" {
-			return got, a.unauthenticated(w, errors.New("the verifier returned a nil session or one without a subject"))
-		}
-		return credential[S]{caller, w}, nil
 	}
-	return got, a.unauthenticated(nil, errors.New("no credential"))
+	if !a.anyone && !a.optional {
+		return got, a.unauthenticated(nil, errors.New("no credential"))
+	}
+	if err := a.check.Check(x.r); err != nil {
+		return got, refuseOrigin.Because(err)
+	}
+	return got, nil
 }
+
+// accept decides about the credential that was found. There is no other after it.
+func (a *Authenticator[S]) accept(ctx context.Context, x *exchange, w *way[S], text string, state found) (credential[S], error) {
+	var none credential[S]
+	if w.check != nil {
+		if err := w.check.Check(x.r); err != nil {
+			return none, refuseOrigin.Because(err)
+		}
+	}
+	if state != present {
+		return none, a.unauthenticated(w, errors.New("malformed credential"))
+	}
+	caller, err := w.verify(ctx, text)
+	if err != nil {
+		return none, a.rejected(ctx, x.tell, w, err)
+	}
+	if isNobody(caller) {
+		return none, a.unauthenticated(w, errNobody)
+	}
+	return credential[S]{caller, w}, nil
+}
+
+var errNobody = errors.New("the verifier returned a nil session or one without a subject")
+
+// isNobody reports whether a session is none, whatever its verifier says.
+func isNobody[S Principal](caller S) bool { return isNil(caller) || caller.Subject() == "" }
 
 // rejected tells a bad credential from a store that could not be asked.
 func (a *Authenticator[S]) rejected(ctx context.Context, tell *Responder, w *way[S], err error) error {
@@ -253,7 +308,7 @@ func (a *Authenticator[S]) unauthenticated(bad *way[S], cause error) *Error {
 // permit is stage 3.
 func (c credential[S]) permit() error {
 	if c.way == nil {
-		return nil // Anyone: it has no roles, and New saw to it that nothing asks for one
+		return nil // nobody is known, or a message: Only saw to it that nothing asks for a role
 	}
 	for _, role := range c.way.roles {
 		if role.holds(c.caller) {
@@ -270,8 +325,14 @@ func (c credential[S]) permit() error {
 
 // strip removes the credentials that a looks for from r, whose header is its own.
 func (a *Authenticator[S]) strip(r *http.Request) {
+	if a.message != nil {
+		a.message.strip(r)
+	}
 	for i := range a.ways {
 		w := &a.ways[i]
+		if w.keep {
+			continue
+		}
 		if w.kind != "cookie" {
 			delete(r.Header, w.name)
 			continue
@@ -287,8 +348,8 @@ func (a *Authenticator[S]) strip(r *http.Request) {
 }
 
 func (a *Authenticator[S]) validate() error {
-	if !a.anyone && len(a.ways) == 0 {
-		return errors.New("the first answer (who) is the zero Authenticator: pass Bearer, Cookie, APIKey, FirstOf, Only or Anyone")
+	if !a.anyone && a.message == nil && len(a.ways) == 0 {
+		return errors.New("the first answer (who) is the zero Authenticator: pass Bearer, Cookie, APIKey, Signed, FirstOf, Only or Anyone")
 	}
 	return nil
 }

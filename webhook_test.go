@@ -1,0 +1,700 @@
+package guard_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/routeguard/guard"
+	"github.com/routeguard/guard/internal/replay"
+	"github.com/routeguard/guard/internal/webhook"
+)
+
+var (
+	webhookSecret = "whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, 32))
+	otherSecret   = "whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{2}, 32))
+	signedAt      = time.Unix(1_700_000_000, 0)
+)
+
+const plainWebhookSecret = "plain secret of 32 random bytes."
+
+const invoicePaid = `{"type":"invoice.paid","amount":17}`
+
+type BillingEvent struct {
+	Type   string `json:"type"   validate:"required,max=64"`
+	Amount int    `json:"amount"`
+}
+
+// billing is a service that takes signed messages.
+type billing struct {
+	*guard.Mux
+	log *logBuffer
+	now time.Time
+
+	mu      sync.Mutex
+	handled []BillingEvent
+	callers []guard.Message
+	act     func(context.Context) error // of the handler
+}
+
+func newBilling(t *testing.T, change ...func(*guard.Webhook)) *billing {
+	t.Helper()
+	b := &billing{log: &logBuffer{}, now: signedAt}
+	config := guard.Webhook{Secrets: []string{webhookSecret}, Now: func() time.Time { return b.now }}
+	for _, f := range change {
+		f(&config)
+	}
+	who, err := guard.Signed(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs := &guard.Responder{Log: b.log.logger()}
+	b.Mux = guard.NewMux(errs)
+	b.Handle("POST /hooks", guard.New(who, guard.JSON[BillingEvent], guard.NoResource, free, errs, b.handle))
+	return b
+}
+
+func (b *billing) handle(ctx context.Context, c *guard.Call[guard.Message, BillingEvent, guard.None]) (guard.None, error) {
+	b.mu.Lock()
+	b.handled, b.callers = append(b.handled, c.Input), append(b.callers, c.Caller)
+	act := b.act
+	b.mu.Unlock()
+	if act == nil {
+		return guard.None{}, nil
+	}
+	return guard.None{}, act(ctx)
+}
+
+func (b *billing) count() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.handled)
+}
+
+// signature is the fields of a signed message, as send takes them.
+func signature(t testing.TB, scheme guard.WebhookScheme, id string, at time.Time, body string, secrets ...string) []string {
+	t.Helper()
+	s, err := webhook.NewSigner(scheme, secrets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := s.Sign(id, at, []byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields []string
+	for name, values := range h {
+		fields = append(fields, name+": "+values[0])
+	}
+	slices.Sort(fields)
+	return fields
+}
+
+func signed(t testing.TB, id string, body string) []string {
+	t.Helper()
+	return signature(t, guard.StandardWebhooks, id, signedAt, body, webhookSecret)
+}
+
+// publicKeyOf is the whpk_ key of the private one whose seed is all of one byte.
+func publicKeyOf(b byte) string {
+	private := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{b}, ed25519.SeedSize))
+	return "whpk_" + base64.StdEncoding.EncodeToString(private.Public().(ed25519.PublicKey))
+}
+
+func TestSignedMessages(t *testing.T) {
+	t.Parallel()
+	good := signed(t, "msg_1", invoicePaid)
+	edit := func(prefix, field string) []string {
+		fields := slices.Clone(good)
+		for i, f := range fields {
+			if strings.HasPrefix(f, prefix) {
+				fields[i] = field
+			}
+		}
+		return fields
+	}
+	without := func(prefix string) []string {
+		return slices.DeleteFunc(slices.Clone(good), func(f string) bool { return strings.HasPrefix(f, prefix) })
+	}
+	large := `{"type":"` + strings.Repeat("a", 300<<10) + `"}`
+	tests := []struct {
+		name   string
+		body   string
+		fields []string
+		status int // 0: 204
+		code   string
+		cause  string
+	}{
+		{name: "a signed message", fields: good},
+		{name: "a message from the edge of the tolerance", fields: signature(t, guard.StandardWebhooks, "m", signedAt.Add(-5*time.Minute), invoicePaid, webhookSecret)},
+		{name: "a message from a clock that runs ahead", fields: signature(t, guard.StandardWebhooks, "m", signedAt.Add(5*time.Minute), invoicePaid, webhookSecret)},
+		{name: "a foreign page's origin does not matter", fields: append(slices.Clone(good), "Origin: https://evil.example", "Sec-Fetch-Site: cross-site")},
+		{name: "nothing", status: 401, code: "unauthenticated", cause: "no signature"},
+		{name: "a bearer token instead", fields: []string{alice}, status: 401, code: "unauthenticated", cause: "no signature"},
+		{name: "another body", body: `{"type":"invoice.paid","amount":18}`, fields: good, status: 401, code: "unauthenticated", cause: "no signature matches"},
+		{name: "the body with a space more", body: invoicePaid + " ", fields: good, status: 401, code: "unauthenticated", cause: "no signature matches"},
+		{name: "another secret", fields: signature(t, guard.StandardWebhooks, "msg_1", signedAt, invoicePaid, otherSecret), status: 401, code: "unauthenticated", cause: "no signature matches"},
+		{name: "another id", fields: edit("Webhook-Id", "Webhook-Id: msg_2"), status: 401, code: "unauthenticated", cause: "no signature matches"},
+		{name: "another time", fields: edit("Webhook-Timestamp", "Webhook-Timestamp: 1700000001"), status: 401, code: "unauthenticated", cause: "no signature matches"},
+		{name: "a stale message", fields: signature(t, guard.StandardWebhooks, "m", signedAt.Add(-5*time.Minute-time.Second), invoicePaid, webhookSecret), status: 401, code: "unauthenticated", cause: "outside the tolerance"},
+		{name: "a message from the future", fields: signature(t, guard.StandardWebhooks, "m", signedAt.Add(5*time.Minute+time.Second), invoicePaid, webhookSecret), status: 401, code: "unauthenticated", cause: "outside the tolerance"},
+		{name: "no id", fields: without("Webhook-Id"), status: 401, code: "unauthenticated", cause: "malformed"},
+		{name: "no time", fields: without("Webhook-Timestamp"), status: 401, code: "unauthenticated", cause: "malformed"},
+		{name: "no signature", fields: without("Webhook-Signature"), status: 401, code: "unauthenticated", cause: "malformed"},
+		{name: "two ids", fields: append(slices.Clone(good), "Webhook-Id: msg_1"), status: 401, code: "unauthenticated", cause: "malformed"},
+		{name: "two times", fields: append(slices.Clone(good), "Webhook-Timestamp: 1700000000"), status: 401, code: "unauthenticated", cause: "malformed"},
+		{name: "two signature fields", fields: append(slices.Clone(good), "Webhook-Signature: v1,AAAA"), status: 401, code: "unauthenticated", cause: "malformed"},
+		{name: "a time that is no number", fields: edit("Webhook-Timestamp", "Webhook-Timestamp: +1700000000"), status: 401, code: "unauthenticated", cause: "malformed"},
+		{name: "a signature of an unknown version", fields: edit("Webhook-Signature", "Webhook-Signature: v2,AAAA"), status: 401, code: "unauthenticated", cause: "no signature matches"},
+		{name: "too large a body", body: large, fields: signed(t, "msg_1", large), status: 413, code: "body_too_large"},
+		{name: "a signed body that breaks a rule", body: `{"type":""}`, fields: signed(t, "msg_1", `{"type":""}`), status: 400, code: "invalid_body"},
+		{name: "a signed body that is no JSON", body: `{`, fields: signed(t, "msg_1", `{`), status: 400, code: "invalid_body"},
+		{name: "a signed body of another type", fields: append(slices.Clone(good), "Content-Type: text/plain"), status: 415, code: "unsupported_media_type"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBilling(t)
+			body := tt.body
+			if body == "" {
+				body = invoicePaid
+			}
+			r := send(b, "POST", "/hooks", body, tt.fields...)
+			if tt.status == 0 {
+				if want := (BillingEvent{"invoice.paid", 17}); r.StatusCode != 204 || b.count() != 1 || b.handled[0] != want {
+					t.Errorf("got %d, handled %+v, want 204 and %+v", r.StatusCode, b.handled, want)
+				}
+				return
+			}
+			checkRefusal(t, r, tt.status, tt.code)
+			if b.count() != 0 {
+				t.Error("the handler ran")
+			}
+			challenge := ""
+			if tt.status == 401 {
+				challenge = "Webhook"
+			}
+			if got := r.Header.Get("WWW-Authenticate"); got != challenge {
+				t.Errorf("got challenge %q, want %q", got, challenge)
+			}
+			records := b.log.records(t)
+			if len(records) != 1 || !strings.Contains(fmt.Sprint(records[0]["cause"]), tt.cause) {
+				t.Errorf("got records %v, want one with cause %q", records, tt.cause)
+			}
+			for _, secret := range []string{webhookSecret[6:], "v1,", "invoice"} {
+				if strings.Contains(b.log.String(), secret) {
+					t.Errorf("the log holds %q: %s", secret, b.log)
+				}
+			}
+		})
+	}
+}
+
+// The sender of a refusal learns the same, whatever was wrong with the signature.
+func TestSignatureRefusalsLookAlike(t *testing.T) {
+	t.Parallel()
+	var seen []string
+	for _, fields := range [][]string{
+		nil,
+		{"Webhook-Id: msg_1"},
+		signature(t, guard.StandardWebhooks, "m", signedAt, invoicePaid, otherSecret),
+		signature(t, guard.StandardWebhooks, "m", signedAt.Add(-time.Hour), invoicePaid, webhookSecret),
+	} {
+		r := send(newBilling(t), "POST", "/hooks", invoicePaid, fields...)
+		body := strings.ReplaceAll(readBody(t, r), r.Header.Get("X-Request-ID"), "ID")
+		r.Header.Del("X-Request-ID")
+		seen = append(seen, fmt.Sprint(r.StatusCode, r.Header, body))
+	}
+	for _, s := range seen {
+		if s != seen[0] {
+			t.Errorf("got\n%s\nand\n%s", seen[0], s)
+		}
+	}
+}
+
+func TestSignedSchemes(t *testing.T) {
+	t.Parallel()
+	body := `{"id":"evt_1","type":"invoice.paid"}`
+	private := "whsk_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{4}, 32))
+	tests := []struct {
+		name   string
+		config guard.Webhook
+		fields []string
+		want   guard.Message // without Key
+	}{
+		{name: "Standard Webhooks, old and new secret", config: guard.Webhook{Secrets: []string{otherSecret, webhookSecret}},
+			fields: signature(t, guard.StandardWebhooks, "msg_1", signedAt, body, webhookSecret), want: guard.Message{ID: "msg_1", Timestamp: signedAt}},
+		{name: "Standard Webhooks, asymmetric", config: guard.Webhook{Secrets: []string{publicKeyOf(4), webhookSecret}},
+			fields: signature(t, guard.StandardWebhooks, "msg_1", signedAt, body, private), want: guard.Message{ID: "msg_1", Timestamp: signedAt}},
+		{name: "GitHub", config: guard.Webhook{Scheme: guard.GitHub, Secrets: []string{plainWebhookSecret}},
+			fields: signature(t, guard.GitHub, "72d3162e-cc78", time.Time{}, body, plainWebhookSecret), want: guard.Message{ID: "72d3162e-cc78"}},
+		{name: "Stripe", config: guard.Webhook{Scheme: guard.Stripe, Secrets: []string{plainWebhookSecret}},
+			fields: signature(t, guard.Stripe, "", signedAt, body, plainWebhookSecret), want: guard.Message{ID: "evt_1", Timestamp: signedAt}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.config.Now = func() time.Time { return signedAt }
+			who, err := guard.Signed(tt.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got guard.Message
+			errs := &guard.Responder{Log: (&logBuffer{}).logger()}
+			mux := route("POST /", errs, guard.New(who, guard.RawBody(1<<10), guard.NoResource, free, errs,
+				func(_ context.Context, c *guard.Call[guard.Message, guard.None, guard.None]) (guard.None, error) {
+					got = c.Caller
+					b, err := io.ReadAll(c.Request.Body)
+					if string(b) != body || err != nil {
+						t.Errorf("got body %q, %v", b, err)
+					}
+					return guard.None{}, nil
+				}))
+			for range 2 { // the second is a repeat
+				if r := send(mux, "POST", "/", body, tt.fields...); r.StatusCode != 204 {
+					t.Fatalf("got %d, want 204", r.StatusCode)
+				}
+			}
+			if got.Key == "" || got.Subject() != "webhook" {
+				t.Errorf("got %+v", got)
+			}
+			got.Key = ""
+			if !got.Timestamp.Equal(tt.want.Timestamp) || got.ID != tt.want.ID {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestRepeatedMessages(t *testing.T) {
+	t.Parallel()
+	failing := func(err error) func(context.Context) error { return func(context.Context) error { return err } }
+	tests := []struct {
+		name   string
+		act    func(context.Context) error // of the first attempt
+		first  int
+		second int
+		runs   int
+	}{
+		{name: "a delivered message does not run again", first: 204, second: 204, runs: 1},
+		{name: "an error releases the message", act: failing(errors.New("disk full")), first: 500, second: 204, runs: 2},
+		{name: "a public error releases the message", act: failing(guard.Fail(409, "not_yet", "Not yet.")), first: 409, second: 204, runs: 2},
+		{name: "a panic releases the message", act: func(context.Context) error { panic("boom") }, first: 500, second: 204, runs: 2},
+		{name: "the end of the goroutine releases the message", act: func(context.Context) error { runtime.Goexit(); return nil }, first: 500, second: 204, runs: 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBilling(t)
+			b.act = tt.act
+			first := inGoroutine(func() *http.Response { return send(b, "POST", "/hooks", invoicePaid, signed(t, "msg_1", invoicePaid)...) })
+			if tt.first != 500 || first != nil { // Goexit takes the recorder along
+				if first.StatusCode != tt.first {
+					t.Errorf("the first attempt: got %d, want %d", first.StatusCode, tt.first)
+				}
+			}
+			b.act = nil
+			// The sender signs anew, a minute later.
+			again := signature(t, guard.StandardWebhooks, "msg_1", signedAt.Add(time.Minute), invoicePaid, webhookSecret)
+			second := send(b, "POST", "/hooks", invoicePaid, again...)
+			if second.StatusCode != tt.second || b.count() != tt.runs {
+				t.Errorf("got %d after %d runs, want %d after %d", second.StatusCode, b.count(), tt.second, tt.runs)
+			}
+			if second.Header.Get("Cache-Control") != "no-store" || second.Header.Get("X-Request-ID") == "" {
+				t.Errorf("got header %v", second.Header)
+			}
+			if other := send(b, "POST", "/hooks", invoicePaid, signed(t, "msg_2", invoicePaid)...); other.StatusCode != 204 || b.count() != tt.runs+1 {
+				t.Errorf("another message: got %d after %d runs", other.StatusCode, b.count())
+			}
+		})
+	}
+}
+
+// inGoroutine survives runtime.Goexit, which leaves nil.
+func inGoroutine(f func() *http.Response) (r *http.Response) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r = f()
+	}()
+	<-done
+	return r
+}
+
+// What was captured can be sent again only while the message is remembered or stale.
+func TestDeliveriesAreForgotten(t *testing.T) {
+	t.Parallel()
+	b := newBilling(t, func(c *guard.Webhook) { c.Keep = time.Hour })
+	attempt := func() int {
+		return send(b, "POST", "/hooks", invoicePaid, signature(t, guard.StandardWebhooks, "msg_1", b.now, invoicePaid, webhookSecret)...).StatusCode
+	}
+	for _, step := range []struct {
+		after time.Duration
+		runs  int
+	}{{0, 1}, {time.Hour - time.Second, 1}, {time.Hour, 2}} {
+		b.now = signedAt.Add(step.after)
+		if status := attempt(); status != 204 || b.count() != step.runs {
+			t.Errorf("after %s: got %d and %d runs, want 204 and %d", step.after, status, b.count(), step.runs)
+		}
+	}
+}
+
+func TestTwoAtOnceRunOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBilling(t)
+		proceed := make(chan struct{})
+		b.act = func(context.Context) error { <-proceed; return nil }
+		fields := signed(t, "msg_1", invoicePaid)
+		first := make(chan int)
+		go func() { first <- send(b, "POST", "/hooks", invoicePaid, fields...).StatusCode }()
+		synctest.Wait()
+		for range 3 {
+			r := send(b, "POST", "/hooks", invoicePaid, fields...)
+			checkRefusal(t, r, 409, "message_running")
+			if got := r.Header.Get("Retry-After"); got != "5" {
+				t.Errorf("got Retry-After %q, want 5", got)
+			}
+		}
+		close(proceed)
+		if status := <-first; status != 204 {
+			t.Errorf("the first: got %d, want 204", status)
+		}
+		if r := send(b, "POST", "/hooks", invoicePaid, fields...); r.StatusCode != 204 || b.count() != 1 {
+			t.Errorf("got %d after %d runs, want 204 after 1", r.StatusCode, b.count())
+		}
+	})
+}
+
+func TestManyAtOnceRunOnce(t *testing.T) {
+	t.Parallel()
+	b := newBilling(t)
+	fields := signed(t, "msg_1", invoicePaid)
+	var all sync.WaitGroup
+	for range 32 {
+		all.Go(func() {
+			if status := send(b, "POST", "/hooks", invoicePaid, fields...).StatusCode; status != 204 && status != 409 {
+				t.Errorf("got %d, want 204 or 409", status)
+			}
+		})
+	}
+	all.Wait()
+	if b.count() != 1 {
+		t.Errorf("the handler ran %d times, want 1", b.count())
+	}
+}
+
+// store is a ReplayStore that a test breaks.
+type store struct {
+	guard.ReplayStore
+	claim                           func() (guard.ReplayState, error)
+	doneErr, releaseErr             error
+	done, released                  int
+	key, owner, otherKey            string
+	lease, keep                     time.Duration
+	releaseWasCancelled, claimCalls int
+}
+
+func newStore(t *testing.T) *store {
+	t.Helper()
+	m, err := replay.New(replay.Config{Now: func() time.Time { return signedAt }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &store{ReplayStore: m}
+}
+
+func (s *store) Claim(ctx context.Context, key, owner string, lease time.Duration) (guard.ReplayState, error) {
+	s.claimCalls++
+	if s.otherKey = key; s.key == "" {
+		s.key, s.owner, s.lease = key, owner, lease
+	}
+	if s.claim != nil {
+		return s.claim()
+	}
+	return s.ReplayStore.Claim(ctx, key, owner, lease)
+}
+
+func (s *store) Done(ctx context.Context, key string, keep time.Duration) error {
+	s.done++
+	s.keep = keep
+	if s.doneErr != nil {
+		return s.doneErr
+	}
+	return s.ReplayStore.Done(ctx, key, keep)
+}
+
+func (s *store) Release(ctx context.Context, key, owner string) error {
+	s.released++
+	if ctx.Err() != nil {
+		s.releaseWasCancelled++
+	}
+	if s.releaseErr != nil {
+		return s.releaseErr
+	}
+	return s.ReplayStore.Release(ctx, key, owner)
+}
+
+func TestReplayStoreFailures(t *testing.T) {
+	t.Parallel()
+	down := errors.New("dial tcp 10.0.0.9:6379: connection refused")
+	tests := []struct {
+		name     string
+		breaks   func(*store)
+		act      func(context.Context) error
+		status   int
+		code     string
+		runs     int
+		released int
+		logged   string
+	}{
+		{name: "a store that is down is 503", breaks: func(s *store) { s.claim = func() (guard.ReplayState, error) { return 0, down } },
+			status: 503, code: "unavailable", released: 1, logged: "connection refused"},
+		{name: "a verdict with an error is 503", breaks: func(s *store) { s.claim = func() (guard.ReplayState, error) { return guard.ReplayDelivered, down } },
+			status: 503, code: "unavailable", released: 1, logged: "connection refused"},
+		{name: "no verdict is 503", breaks: func(s *store) { s.claim = func() (guard.ReplayState, error) { return 0, nil } },
+			status: 503, code: "unavailable", released: 1, logged: "the store answered"},
+		{name: "an unknown verdict is 503", breaks: func(s *store) { s.claim = func() (guard.ReplayState, error) { return 17, nil } },
+			status: 503, code: "unavailable", released: 1, logged: "the store answered"},
+		{name: "a store that panics is 500", breaks: func(s *store) { s.claim = func() (guard.ReplayState, error) { panic("nil client") } },
+			status: 500, code: "internal", released: 1, logged: "nil client"},
+		{name: "a note that is lost does not undo the work", breaks: func(s *store) { s.doneErr = down },
+			status: 204, runs: 1, logged: "note the delivery: dial tcp"},
+		{name: "a release that fails is logged", breaks: func(s *store) { s.releaseErr = down }, act: func(context.Context) error { return errors.New("disk full") },
+			status: 500, code: "internal", runs: 1, released: 1, logged: "release the message: dial tcp"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t)
+			tt.breaks(s)
+			b := newBilling(t, func(c *guard.Webhook) { c.Replay = s })
+			b.act = tt.act
+			r := send(b, "POST", "/hooks", invoicePaid, signed(t, "msg_1", invoicePaid)...)
+			if r.StatusCode != tt.status || b.count() != tt.runs || s.released != tt.released {
+				t.Errorf("got %d, %d runs, %d releases, want %d, %d, %d", r.StatusCode, b.count(), s.released, tt.status, tt.runs, tt.released)
+			}
+			if tt.code != "" {
+				checkRefusal(t, r, tt.status, tt.code)
+			}
+			if !strings.Contains(b.log.String(), tt.logged) {
+				t.Errorf("got log %s, want %q in it", b.log, tt.logged)
+			}
+		})
+	}
+}
+
+func TestReplayStoreArguments(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	b := newBilling(t, func(c *guard.Webhook) { c.Replay, c.Tolerance = s, 30*time.Minute })
+	ctx, cancel := context.WithCancel(t.Context())
+	b.act = func(context.Context) error { cancel(); return ctx.Err() }
+	r := httptest.NewRequestWithContext(ctx, "POST", "/hooks", strings.NewReader(invoicePaid))
+	for _, f := range signed(t, "msg_1", invoicePaid) {
+		name, value, _ := strings.Cut(f, ": ")
+		r.Header.Set(name, value)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	b.ServeHTTP(httptest.NewRecorder(), r)
+	if s.released != 1 || s.releaseWasCancelled != 0 {
+		t.Errorf("a sender that has gone: got %d releases, %d of them with a cancelled context, want 1 and 0", s.released, s.releaseWasCancelled)
+	}
+	if !strings.HasPrefix(s.key, "POST /hooks ") || len(s.key) != len("POST /hooks ")+64 || len(s.owner) < 22 || len(s.owner) > 64 || s.lease != time.Hour {
+		t.Errorf("got key %q, owner %q, lease %s", s.key, s.owner, s.lease)
+	}
+	b.act = nil
+	if r := send(b, "POST", "/hooks", invoicePaid, signed(t, "msg_1", invoicePaid)...); r.StatusCode != 204 || s.keep != 24*time.Hour || s.otherKey != s.key {
+		t.Errorf("got %d, keep %s, key %q", r.StatusCode, s.keep, s.otherKey)
+	}
+
+	who, err := guard.Signed(guard.Webhook{Secrets: []string{webhookSecret}, Replay: s, Now: func() time.Time { return signedAt }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs := &guard.Responder{Log: b.log.logger()}
+	bare := guard.New(who, guard.JSON[BillingEvent], guard.NoResource, free, errs, b.handle)
+	checkRefusal(t, send(bare, "POST", "/hooks", invoicePaid, signed(t, "msg_9", invoicePaid)...), 500, "internal")
+	if !strings.Contains(b.log.String(), "register it on a ServeMux") {
+		t.Errorf("got log %s", b.log)
+	}
+	long := "/" + strings.Repeat("a", 1000)
+	mux := route("POST "+long, errs, bare)
+	if r := send(mux, "POST", long, invoicePaid, signed(t, "msg_9", invoicePaid)...); r.StatusCode != 204 || len(s.otherKey) > 512 {
+		t.Errorf("a long pattern: got %d and a key of %d bytes", r.StatusCode, len(s.otherKey))
+	}
+}
+
+// One Signed on two routes: each of them gets the message once.
+func TestRoutesDoNotShareMessages(t *testing.T) {
+	t.Parallel()
+	who, err := guard.Signed(guard.Webhook{Secrets: []string{webhookSecret}, Now: func() time.Time { return signedAt }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &billing{}
+	errs := &guard.Responder{Log: (&logBuffer{}).logger()}
+	g := func() http.Handler { return guard.New(who, guard.JSON[BillingEvent], guard.NoResource, free, errs, b.handle) }
+	for i, h := range []http.Handler{g(), g()} {
+		for range 2 {
+			if r := send(h, "POST", "/", invoicePaid, signed(t, "msg_1", invoicePaid)...); r.StatusCode != 204 || b.count() != i+1 {
+				t.Errorf("guard %d: got %d after %d runs", i, r.StatusCode, b.count())
+			}
+		}
+	}
+}
+
+// A large body with a signature is refused under the cap, whatever it says about its length.
+func TestSignedBodyCap(t *testing.T) {
+	t.Parallel()
+	body := `{"type":"` + strings.Repeat("a", 2<<10) + `"}`
+	b := newBilling(t, func(c *guard.Webhook) { c.MaxBody = 1 << 10 })
+	server := httptest.NewServer(b)
+	defer server.Close()
+	for name, reader := range map[string]io.Reader{"a length": strings.NewReader(body), "chunks": io.MultiReader(strings.NewReader(body))} {
+		t.Run(name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/hooks", reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range signed(t, "msg_1", body) {
+				field, value, _ := strings.Cut(f, ": ")
+				r.Header.Set(field, value)
+			}
+			response, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			checkRefusal(t, response, 413, "body_too_large")
+		})
+	}
+	if b.count() != 0 {
+		t.Error("the handler ran")
+	}
+}
+
+func TestWrapBehindASignature(t *testing.T) {
+	t.Parallel()
+	errs := &guard.Responder{Log: (&logBuffer{}).logger()}
+	who, err := guard.Signed(guard.Webhook{Secrets: []string{webhookSecret}, Now: func() time.Time { return signedAt }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs, status := 0, 500
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		runs++
+		b, err := io.ReadAll(r.Body)
+		if string(b) != invoicePaid || err != nil || r.ContentLength != int64(len(invoicePaid)) {
+			t.Errorf("got body %q of length %d, %v", b, r.ContentLength, err)
+		}
+		w.Header().Set("X-Seen", r.Header.Get("Webhook-Signature"))
+		w.WriteHeader(status)
+	})
+	mux := guard.NewMux(errs)
+	mux.Handle("POST /raw", guard.Wrap(who, guard.RawBody(1<<10), guard.NoResource, free, errs, h))
+	mux.Handle("POST /kept", guard.Wrap(guard.KeepCredential(who), guard.RawBody(1<<10), guard.NoResource, free, errs, h))
+	for path, kept := range map[string]bool{"/raw": false, "/kept": true} {
+		runs = 0
+		for i, step := range []struct{ status, want, runs int }{{500, 500, 1}, {422, 422, 2}, {202, 202, 3}, {202, 204, 3}} {
+			status = step.status
+			r := send(mux, "POST", path, invoicePaid, signed(t, "msg_1", invoicePaid)...)
+			if r.StatusCode != step.want || runs != step.runs {
+				t.Errorf("%s, attempt %d: got %d after %d runs, want %d after %d", path, i, r.StatusCode, runs, step.want, step.runs)
+			}
+			if seen := r.Header.Get("X-Seen") != ""; seen != kept && step.want != 204 {
+				t.Errorf("%s: the wrapped handler saw the signature: %v", path, seen)
+			}
+		}
+	}
+}
+
+// A sender that counted apart by id would never meet a limit.
+func TestPerCallerCountsAllMessages(t *testing.T) {
+	t.Parallel()
+	who, err := guard.Signed(guard.Webhook{Secrets: []string{webhookSecret}, Now: func() time.Time { return signedAt }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &billing{}
+	errs := &guard.Responder{Log: (&logBuffer{}).logger()}
+	mux := route("POST /", errs, guard.New(who, guard.JSON[BillingEvent], guard.NoResource, (&guard.Limiter{}).PerCaller(2, time.Minute), errs, b.handle))
+	for i, want := range []int{204, 204, 429} {
+		id := "msg_" + strconv.Itoa(i)
+		if r := send(mux, "POST", "/", invoicePaid, signed(t, id, invoicePaid)...); r.StatusCode != want {
+			t.Errorf("message %d: got %d, want %d", i, r.StatusCode, want)
+		}
+	}
+}
+
+func TestSignedMistakes(t *testing.T) {
+	t.Parallel()
+	_, err := guard.Signed(guard.Webhook{Secrets: []string{"whsec_c2hvcnQ=", "hunter2-hunter2"}, Tolerance: 2 * time.Hour, MaxBody: -1,
+		Keep: time.Minute, Replay: (*store)(nil)})
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	for _, want := range []string{"guard: Signed: ", "Secrets[0] has 5 bytes", "Secrets[1] does not begin", "Tolerance is 2h0m0s", "MaxBody is -1"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("got %q, want %q in it", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "c2hvcnQ") {
+		t.Errorf("the error shows a secret: %q", err)
+	}
+	for want, change := range map[string]func(*guard.Webhook){
+		"Secrets is empty":               func(c *guard.Webhook) { c.Secrets = nil },
+		"Keep is 9m0s; use at least":     func(c *guard.Webhook) { c.Keep = 9 * time.Minute },
+		"Keep is -1s":                    func(c *guard.Webhook) { c.Keep = -time.Second },
+		"Replay is a nil *guard_test":    func(c *guard.Webhook) { c.Replay = (*store)(nil) },
+		"MaxBody is 33554433":            func(c *guard.Webhook) { c.MaxBody = 32<<20 + 1 },
+		"Scheme is Scheme(9)":            func(c *guard.Webhook) { c.Scheme = 9 },
+		"has 14 bytes; use 16 to 512":    func(c *guard.Webhook) { c.Scheme, c.Secrets = guard.Stripe, []string{"fourteen bytes"} },
+		"begins or ends with white spac": func(c *guard.Webhook) { c.Scheme, c.Secrets = guard.GitHub, []string{plainWebhookSecret + "\n"} },
+	} {
+		c := guard.Webhook{Secrets: []string{webhookSecret}}
+		change(&c)
+		if _, err := guard.Signed(c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
+	}
+	who, err := guard.Signed(guard.Webhook{Secrets: []string{webhookSecret}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustPanic(t, "FirstOf", "argument 1 is Signed", func() { guard.FirstOf(who, who) })
+	mustPanic(t, "Only", "who is Signed", func() { guard.Only(who, func(guard.Message) bool { return true }) })
+	mustPanic(t, "AllowOrigins", "who is Signed", func() { guard.AllowOrigins(guard.Origins{}, who) })
+	mustPanic(t, "AllowAnonymous", "is not a credential", func() { guard.AllowAnonymous(who) })
+}
+
+func TestWebhookHidesItsSecrets(t *testing.T) {
+	t.Parallel()
+	c := guard.Webhook{Scheme: guard.GitHub, Secrets: []string{plainWebhookSecret}}
+	log := &logBuffer{}
+	log.logger().Info("x", "webhook", c, "in a group", slog.GroupValue(slog.Any("webhook", c)))
+	texts := []string{c.String(), c.GoString(), log.String()}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		texts = append(texts, fmt.Sprintf(verb, c), fmt.Sprintf(verb, &c), fmt.Sprintf(verb, struct{ W guard.Webhook }{c}))
+	}
+	for _, text := range texts {
+		if strings.Contains(text, "plain secret") || strings.Contains(text, fmt.Sprintf("%x", "plain")) || !strings.Contains(text, "GitHub") {
+			t.Errorf("got %q", text)
+		}
+	}
+}
