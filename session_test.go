@@ -66,6 +66,11 @@ func TestCredentials(t *testing.T) {
 		{name: "a cookie with the origin null", fields: []string{goodCookie, "Origin: null"}, status: 403},
 		{name: "a bad cookie that a foreign page sends", fields: []string{"Cookie: __Host-session=bad", "Sec-Fetch-Site: cross-site"}, status: 403},
 		{name: "a cookie from the same origin", fields: []string{goodCookie, "Sec-Fetch-Site: same-origin"}, want: "admin"},
+		{name: "a cookie from a form of the same origin under no-referrer", fields: []string{goodCookie, "Sec-Fetch-Site: same-origin", "Origin: null"}, want: "admin"},
+		{name: "a cookie from a sandboxed frame", fields: []string{goodCookie, "Sec-Fetch-Site: cross-site", "Origin: null"}, status: 403},
+		{name: "a cookie with two origins", fields: []string{goodCookie, "Origin: http://example.com", "Origin: http://example.com"}, status: 403},
+		{name: "a cookie with two verdicts", fields: []string{goodCookie, "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site"}, status: 403},
+		{name: "a cookie with a forwarded host", fields: []string{goodCookie, "Origin: https://evil.example", "X-Forwarded-Host: evil.example", "Forwarded: host=evil.example"}, status: 403},
 		{name: "a token that a foreign page sends", fields: []string{alice, "Sec-Fetch-Site: cross-site"}, want: "alice"},
 		{name: "a key that a foreign page sends", fields: []string{goodKey, "Origin: https://evil.example"}, want: "bob"},
 	}
@@ -222,6 +227,73 @@ func TestSafeMethodsNeedNoOrigin(t *testing.T) {
 		r := send(mux, method, "/", "", "Cookie: __Host-session=alice-token", "Sec-Fetch-Site: cross-site", "Origin: https://evil.example")
 		if r.StatusCode != 200 {
 			t.Errorf("%s: got %d, want 200", method, r.StatusCode)
+		}
+	}
+}
+
+// What a wrapped handler does not see it cannot forward, log or leak.
+func TestWrapRemovesCredentials(t *testing.T) {
+	t.Parallel()
+	s := &service{}
+	bearer, key, cookie := guard.Bearer(s.verify), guard.APIKey("X-API-Key", s.verify), guard.Cookie("__Host-session", s.verify)
+	all := guard.FirstOf(bearer, key, cookie)
+	fields := []string{alice, "X-API-Key: bob-token", "Cookie: a=b; __Host-session=admin-token; c=d", "Cookie: __Host-session=x; e=f", "X-Other: kept"}
+	tests := []struct {
+		name   string
+		who    guard.Authenticator[User]
+		fields []string
+		seen   string // Authorization, key, cookies
+	}{
+		{name: "all of them, also those that were not used", who: all, fields: fields, seen: "||a=b; c=d; e=f"},
+		{name: "roles change nothing", who: guard.Only(all, func(User) bool { return true }), fields: fields, seen: "||a=b; c=d; e=f"},
+		{name: "only what the route looks for", who: key, fields: fields, seen: "Bearer alice-token||a=b; __Host-session=admin-token; c=d"},
+		{name: "no cookie is left", who: cookie, fields: []string{"Cookie: __Host-session=admin-token"}, seen: "||"},
+		{name: "another scheme goes, too", who: guard.FirstOf(bearer, key), fields: []string{"Authorization: Basic YTpi", "X-API-Key: bob-token"}, seen: "||"},
+		{name: "what is kept on purpose", who: guard.KeepCredential(all), fields: fields, seen: "Bearer alice-token|bob-token|a=b; __Host-session=admin-token; c=d"},
+		{name: "one that is kept on purpose", who: guard.FirstOf(guard.KeepCredential(bearer), key, cookie), fields: fields, seen: "Bearer alice-token||a=b; c=d; e=f"},
+		{name: "kept, with a role", who: guard.Only(guard.KeepCredential(bearer), func(User) bool { return true }), fields: []string{alice}, seen: "Bearer alice-token||"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			errs := &guard.Responder{Log: (&logBuffer{}).logger()}
+			var seen, other string
+			h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				seen = r.Header.Get("Authorization") + "|" + r.Header.Get("X-API-Key") + "|" + r.Header.Get("Cookie")
+				other = r.Header.Get("X-Other")
+			})
+			r := send(route("POST /", errs, guard.Wrap(tt.who, guard.NoPayload, guard.NoResource, free, errs, h)), "POST", "/", "", tt.fields...)
+			if r.StatusCode != 200 || seen != tt.seen {
+				t.Errorf("got %d, the handler saw %q, want 200 and %q", r.StatusCode, seen, tt.seen)
+			}
+			if len(tt.fields) == len(fields) && other != "kept" {
+				t.Errorf("got X-Other %q", other)
+			}
+		})
+	}
+	mustPanic(t, "KeepCredential", "nothing to keep", func() { guard.KeepCredential(guard.Anyone) })
+}
+
+func TestWhoOnTheChecklist(t *testing.T) {
+	t.Parallel()
+	s := &service{}
+	users := guard.FirstOf(guard.Bearer(s.verify), guard.KeepCredential(guard.APIKey("X-API-Key", s.verify)))
+	signed, err := guard.Signed(guard.Webhook{Secrets: []string{webhookSecret}, MaxBody: 64 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs := &guard.Responder{}
+	mux := guard.NewMux(errs)
+	mux.Handle("POST /a", guard.New(guard.Only(users, User.IsAdmin), guard.NoPayload, guard.NoResource, free, errs, whoami[User]))
+	mux.Handle("POST /b", guard.New(guard.AllowAnonymous(guard.Only(users, User.IsAdmin)), guard.NoPayload, guard.NoResource, free, errs, shopper))
+	mux.Handle("POST /c", guard.New(signed, guard.NoPayload, guard.NoResource, free, errs, whoami[guard.Message]))
+	mux.Handle("POST /d", guard.New(guard.KeepCredential(signed), guard.NoPayload, guard.NoResource, free, errs, whoami[guard.Message]))
+	mux.Handle("POST /e", guard.New(guard.Anyone, guard.NoPayload, guard.NoResource, free, errs, whoami[guard.Anonymous]))
+	want := []string{"bearer|apikey (kept) only User.IsAdmin", "bearer|apikey (kept) only User.IsAdmin, or anonymous",
+		"signed Standard Webhooks 64 KiB", "signed Standard Webhooks 64 KiB (kept)", "anyone"}
+	for i, r := range mux.Routes() {
+		if r.Who != want[i] {
+			t.Errorf("%s: got %q, want %q", r.Pattern, r.Who, want[i])
 		}
 	}
 }
