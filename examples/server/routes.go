@@ -29,6 +29,10 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 	if err != nil {
 		return nil, err
 	}
+	billing, err := guard.Signed(cfg.billingSender())
+	if err != nil {
+		return nil, err
+	}
 	verify := guard.SessionFrom(tokens, sessions.fromToken)
 	users := guard.AllowOrigins(cfg.origins, guard.FirstOf(
 		guard.Bearer(verify), guard.APIKey("X-API-Key", sessions.fromAPIKey), guard.Cookie(sessionCookie, verify)))
@@ -73,6 +77,9 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 		anyone, guard.JSON[Contact], guard.NoResource, limits.PerIP(5, time.Minute), errs, a.contact))
 	mux.Handle("POST /admin/users/{userID}/role", guard.New(
 		admins, guard.JSON[SetRole], guard.Authorize("userID", guard.ParseString, a.user), perCaller, errs, a.setRole))
+
+	mux.Handle("POST /webhooks/billing", guard.New(
+		billing, guard.JSON[BillingEvent], guard.NoResource, limits.PerIP(60, time.Minute), errs, a.billingEvent))
 
 	mux.Unguarded("GET /healthz", "liveness probe: the process answers", http.HandlerFunc(healthy))
 	mux.Unguarded("GET /readyz", "readiness probe: the database answers", http.HandlerFunc(a.ready))

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+
+	"github.com/routeguard/guard"
+)
+
+// billingSender says whose messages the billing route accepts. A delivered one is remembered for a day.
+func (c config) billingSender() guard.Webhook {
+	return guard.Webhook{Secrets: []string{webhookPrefix + base64.StdEncoding.EncodeToString(c.webhookSecret)}}
+}
+
+type BillingEvent struct {
+	Type string          `json:"type" validate:"required,max=100"`
+	Data json.RawMessage `json:"data" validate:"required" guard:"any=1000"`
+}
+
+// billingEvent runs once for each message, and again only if it failed. The id is the key of the row as well, so that
+// even a message that this process forgot is recorded once.
+func (a *app) billingEvent(ctx context.Context, c *guard.Call[guard.Message, BillingEvent, guard.None]) (guard.None, error) {
+	return guard.None{}, a.store.RecordBillingEvent(ctx, c.Caller.ID, c.Input.Type, c.Input.Data)
+}
