@@ -95,8 +95,8 @@ func New[S Principal, T, R, Out any](who Authenticator[S], what func() Decoder[T
 //
 // The handler finds its Call with [CallOf] and can read the body, which is put
 // back after it was checked. It does not see the credential: the Authorization
-// field, API key and session cookie are removed from its request. Its response is
-// its own; only a panic before the first byte is answered by tell.
+// field, API key, session cookie and signature are removed from its request, unless
+// who says [KeepCredential]. Its response is its own; only a panic before the first byte is answered by tell.
 func Wrap[S Principal, T, R any](who Authenticator[S], what func() Decoder[T], which func() Authorizer[S, R], limit Limit, tell *Responder,
 	h http.Handler) *Guard[T] {
 	if h == nil {

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -87,15 +88,14 @@ func (b *billing) count() int {
 }
 
 // signature is the fields of a signed message, as send takes them.
-func signature(t testing.TB, scheme guard.WebhookScheme, id string, at time.Time, body string, secrets ...string) []string {
-	t.Helper()
+func signature(scheme guard.WebhookScheme, id string, at time.Time, body string, secrets ...string) []string {
 	s, err := webhook.NewSigner(scheme, secrets...)
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	h, err := s.Sign(id, at, []byte(body))
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	var fields []string
 	for name, values := range h {
@@ -105,9 +105,8 @@ func signature(t testing.TB, scheme guard.WebhookScheme, id string, at time.Time
 	return fields
 }
 
-func signed(t testing.TB, id string, body string) []string {
-	t.Helper()
-	return signature(t, guard.StandardWebhooks, id, signedAt, body, webhookSecret)
+func signed(id, body string) []string {
+	return signature(guard.StandardWebhooks, id, signedAt, body, webhookSecret)
 }
 
 // publicKeyOf is the whpk_ key of the private one whose seed is all of one byte.
@@ -118,7 +117,7 @@ func publicKeyOf(b byte) string {
 
 func TestSignedMessages(t *testing.T) {
 	t.Parallel()
-	good := signed(t, "msg_1", invoicePaid)
+	good := signed("msg_1", invoicePaid)
 	edit := func(prefix, field string) []string {
 		fields := slices.Clone(good)
 		for i, f := range fields {
@@ -141,18 +140,18 @@ func TestSignedMessages(t *testing.T) {
 		cause  string
 	}{
 		{name: "a signed message", fields: good},
-		{name: "a message from the edge of the tolerance", fields: signature(t, guard.StandardWebhooks, "m", signedAt.Add(-5*time.Minute), invoicePaid, webhookSecret)},
-		{name: "a message from a clock that runs ahead", fields: signature(t, guard.StandardWebhooks, "m", signedAt.Add(5*time.Minute), invoicePaid, webhookSecret)},
+		{name: "a message from the edge of the tolerance", fields: signature(guard.StandardWebhooks, "m", signedAt.Add(-5*time.Minute), invoicePaid, webhookSecret)},
+		{name: "a message from a clock that runs ahead", fields: signature(guard.StandardWebhooks, "m", signedAt.Add(5*time.Minute), invoicePaid, webhookSecret)},
 		{name: "a foreign page's origin does not matter", fields: append(slices.Clone(good), "Origin: https://evil.example", "Sec-Fetch-Site: cross-site")},
 		{name: "nothing", status: 401, code: "unauthenticated", cause: "no signature"},
 		{name: "a bearer token instead", fields: []string{alice}, status: 401, code: "unauthenticated", cause: "no signature"},
 		{name: "another body", body: `{"type":"invoice.paid","amount":18}`, fields: good, status: 401, code: "unauthenticated", cause: "no signature matches"},
 		{name: "the body with a space more", body: invoicePaid + " ", fields: good, status: 401, code: "unauthenticated", cause: "no signature matches"},
-		{name: "another secret", fields: signature(t, guard.StandardWebhooks, "msg_1", signedAt, invoicePaid, otherSecret), status: 401, code: "unauthenticated", cause: "no signature matches"},
+		{name: "another secret", fields: signature(guard.StandardWebhooks, "msg_1", signedAt, invoicePaid, otherSecret), status: 401, code: "unauthenticated", cause: "no signature matches"},
 		{name: "another id", fields: edit("Webhook-Id", "Webhook-Id: msg_2"), status: 401, code: "unauthenticated", cause: "no signature matches"},
 		{name: "another time", fields: edit("Webhook-Timestamp", "Webhook-Timestamp: 1700000001"), status: 401, code: "unauthenticated", cause: "no signature matches"},
-		{name: "a stale message", fields: signature(t, guard.StandardWebhooks, "m", signedAt.Add(-5*time.Minute-time.Second), invoicePaid, webhookSecret), status: 401, code: "unauthenticated", cause: "outside the tolerance"},
-		{name: "a message from the future", fields: signature(t, guard.StandardWebhooks, "m", signedAt.Add(5*time.Minute+time.Second), invoicePaid, webhookSecret), status: 401, code: "unauthenticated", cause: "outside the tolerance"},
+		{name: "a stale message", fields: signature(guard.StandardWebhooks, "m", signedAt.Add(-5*time.Minute-time.Second), invoicePaid, webhookSecret), status: 401, code: "unauthenticated", cause: "outside the tolerance"},
+		{name: "a message from the future", fields: signature(guard.StandardWebhooks, "m", signedAt.Add(5*time.Minute+time.Second), invoicePaid, webhookSecret), status: 401, code: "unauthenticated", cause: "outside the tolerance"},
 		{name: "no id", fields: without("Webhook-Id"), status: 401, code: "unauthenticated", cause: "malformed"},
 		{name: "no time", fields: without("Webhook-Timestamp"), status: 401, code: "unauthenticated", cause: "malformed"},
 		{name: "no signature", fields: without("Webhook-Signature"), status: 401, code: "unauthenticated", cause: "malformed"},
@@ -161,9 +160,9 @@ func TestSignedMessages(t *testing.T) {
 		{name: "two signature fields", fields: append(slices.Clone(good), "Webhook-Signature: v1,AAAA"), status: 401, code: "unauthenticated", cause: "malformed"},
 		{name: "a time that is no number", fields: edit("Webhook-Timestamp", "Webhook-Timestamp: +1700000000"), status: 401, code: "unauthenticated", cause: "malformed"},
 		{name: "a signature of an unknown version", fields: edit("Webhook-Signature", "Webhook-Signature: v2,AAAA"), status: 401, code: "unauthenticated", cause: "no signature matches"},
-		{name: "too large a body", body: large, fields: signed(t, "msg_1", large), status: 413, code: "body_too_large"},
-		{name: "a signed body that breaks a rule", body: `{"type":""}`, fields: signed(t, "msg_1", `{"type":""}`), status: 400, code: "invalid_body"},
-		{name: "a signed body that is no JSON", body: `{`, fields: signed(t, "msg_1", `{`), status: 400, code: "invalid_body"},
+		{name: "too large a body", body: large, fields: signed("msg_1", large), status: 413, code: "body_too_large"},
+		{name: "a signed body that breaks a rule", body: `{"type":""}`, fields: signed("msg_1", `{"type":""}`), status: 400, code: "invalid_body"},
+		{name: "a signed body that is no JSON", body: `{`, fields: signed("msg_1", `{`), status: 400, code: "invalid_body"},
 		{name: "a signed body of another type", fields: append(slices.Clone(good), "Content-Type: text/plain"), status: 415, code: "unsupported_media_type"},
 	}
 	for _, tt := range tests {
@@ -212,8 +211,8 @@ func TestSignatureRefusalsLookAlike(t *testing.T) {
 	for _, fields := range [][]string{
 		nil,
 		{"Webhook-Id: msg_1"},
-		signature(t, guard.StandardWebhooks, "m", signedAt, invoicePaid, otherSecret),
-		signature(t, guard.StandardWebhooks, "m", signedAt.Add(-time.Hour), invoicePaid, webhookSecret),
+		signature(guard.StandardWebhooks, "m", signedAt, invoicePaid, otherSecret),
+		signature(guard.StandardWebhooks, "m", signedAt.Add(-time.Hour), invoicePaid, webhookSecret),
 	} {
 		r := send(newBilling(t), "POST", "/hooks", invoicePaid, fields...)
 		body := strings.ReplaceAll(readBody(t, r), r.Header.Get("X-Request-ID"), "ID")
@@ -238,13 +237,13 @@ func TestSignedSchemes(t *testing.T) {
 		want   guard.Message // without Key
 	}{
 		{name: "Standard Webhooks, old and new secret", config: guard.Webhook{Secrets: []string{otherSecret, webhookSecret}},
-			fields: signature(t, guard.StandardWebhooks, "msg_1", signedAt, body, webhookSecret), want: guard.Message{ID: "msg_1", Timestamp: signedAt}},
+			fields: signature(guard.StandardWebhooks, "msg_1", signedAt, body, webhookSecret), want: guard.Message{ID: "msg_1", Timestamp: signedAt}},
 		{name: "Standard Webhooks, asymmetric", config: guard.Webhook{Secrets: []string{publicKeyOf(4), webhookSecret}},
-			fields: signature(t, guard.StandardWebhooks, "msg_1", signedAt, body, private), want: guard.Message{ID: "msg_1", Timestamp: signedAt}},
+			fields: signature(guard.StandardWebhooks, "msg_1", signedAt, body, private), want: guard.Message{ID: "msg_1", Timestamp: signedAt}},
 		{name: "GitHub", config: guard.Webhook{Scheme: guard.GitHub, Secrets: []string{plainWebhookSecret}},
-			fields: signature(t, guard.GitHub, "72d3162e-cc78", time.Time{}, body, plainWebhookSecret), want: guard.Message{ID: "72d3162e-cc78"}},
+			fields: signature(guard.GitHub, "72d3162e-cc78", time.Time{}, body, plainWebhookSecret), want: guard.Message{ID: "72d3162e-cc78"}},
 		{name: "Stripe", config: guard.Webhook{Scheme: guard.Stripe, Secrets: []string{plainWebhookSecret}},
-			fields: signature(t, guard.Stripe, "", signedAt, body, plainWebhookSecret), want: guard.Message{ID: "evt_1", Timestamp: signedAt}},
+			fields: signature(guard.Stripe, "", signedAt, body, plainWebhookSecret), want: guard.Message{ID: "evt_1", Timestamp: signedAt}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -302,7 +301,7 @@ func TestRepeatedMessages(t *testing.T) {
 			t.Parallel()
 			b := newBilling(t)
 			b.act = tt.act
-			first := inGoroutine(func() *http.Response { return send(b, "POST", "/hooks", invoicePaid, signed(t, "msg_1", invoicePaid)...) })
+			first := inGoroutine(func() *http.Response { return send(b, "POST", "/hooks", invoicePaid, signed("msg_1", invoicePaid)...) })
 			if tt.first != 500 || first != nil { // Goexit takes the recorder along
 				if first.StatusCode != tt.first {
 					t.Errorf("the first attempt: got %d, want %d", first.StatusCode, tt.first)
@@ -310,7 +309,7 @@ func TestRepeatedMessages(t *testing.T) {
 			}
 			b.act = nil
 			// The sender signs anew, a minute later.
-			again := signature(t, guard.StandardWebhooks, "msg_1", signedAt.Add(time.Minute), invoicePaid, webhookSecret)
+			again := signature(guard.StandardWebhooks, "msg_1", signedAt.Add(time.Minute), invoicePaid, webhookSecret)
 			second := send(b, "POST", "/hooks", invoicePaid, again...)
 			if second.StatusCode != tt.second || b.count() != tt.runs {
 				t.Errorf("got %d after %d runs, want %d after %d", second.StatusCode, b.count(), tt.second, tt.runs)
@@ -318,7 +317,7 @@ func TestRepeatedMessages(t *testing.T) {
 			if second.Header.Get("Cache-Control") != "no-store" || second.Header.Get("X-Request-ID") == "" {
 				t.Errorf("got header %v", second.Header)
 			}
-			if other := send(b, "POST", "/hooks", invoicePaid, signed(t, "msg_2", invoicePaid)...); other.StatusCode != 204 || b.count() != tt.runs+1 {
+			if other := send(b, "POST", "/hooks", invoicePaid, signed("msg_2", invoicePaid)...); other.StatusCode != 204 || b.count() != tt.runs+1 {
 				t.Errorf("another message: got %d after %d runs", other.StatusCode, b.count())
 			}
 		})
@@ -341,7 +340,7 @@ func TestDeliveriesAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := newBilling(t, func(c *guard.Webhook) { c.Keep = time.Hour })
 	attempt := func() int {
-		return send(b, "POST", "/hooks", invoicePaid, signature(t, guard.StandardWebhooks, "msg_1", b.now, invoicePaid, webhookSecret)...).StatusCode
+		return send(b, "POST", "/hooks", invoicePaid, signature(guard.StandardWebhooks, "msg_1", b.now, invoicePaid, webhookSecret)...).StatusCode
 	}
 	for _, step := range []struct {
 		after time.Duration
@@ -360,7 +359,7 @@ func TestTwoAtOnceRunOnce(t *testing.T) {
 		b := newBilling(t)
 		proceed := make(chan struct{})
 		b.act = func(context.Context) error { <-proceed; return nil }
-		fields := signed(t, "msg_1", invoicePaid)
+		fields := signed("msg_1", invoicePaid)
 		first := make(chan int)
 		go func() { first <- send(b, "POST", "/hooks", invoicePaid, fields...).StatusCode }()
 		synctest.Wait()
@@ -384,7 +383,7 @@ func TestTwoAtOnceRunOnce(t *testing.T) {
 func TestManyAtOnceRunOnce(t *testing.T) {
 	t.Parallel()
 	b := newBilling(t)
-	fields := signed(t, "msg_1", invoicePaid)
+	fields := signed("msg_1", invoicePaid)
 	var all sync.WaitGroup
 	for range 32 {
 		all.Go(func() {
@@ -485,7 +484,7 @@ func TestReplayStoreFailures(t *testing.T) {
 			tt.breaks(s)
 			b := newBilling(t, func(c *guard.Webhook) { c.Replay = s })
 			b.act = tt.act
-			r := send(b, "POST", "/hooks", invoicePaid, signed(t, "msg_1", invoicePaid)...)
+			r := send(b, "POST", "/hooks", invoicePaid, signed("msg_1", invoicePaid)...)
 			if r.StatusCode != tt.status || b.count() != tt.runs || s.released != tt.released {
 				t.Errorf("got %d, %d runs, %d releases, want %d, %d, %d", r.StatusCode, b.count(), s.released, tt.status, tt.runs, tt.released)
 			}
@@ -506,7 +505,7 @@ func TestReplayStoreArguments(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	b.act = func(context.Context) error { cancel(); return ctx.Err() }
 	r := httptest.NewRequestWithContext(ctx, "POST", "/hooks", strings.NewReader(invoicePaid))
-	for _, f := range signed(t, "msg_1", invoicePaid) {
+	for _, f := range signed("msg_1", invoicePaid) {
 		name, value, _ := strings.Cut(f, ": ")
 		r.Header.Set(name, value)
 	}
@@ -519,7 +518,7 @@ func TestReplayStoreArguments(t *testing.T) {
 		t.Errorf("got key %q, owner %q, lease %s", s.key, s.owner, s.lease)
 	}
 	b.act = nil
-	if r := send(b, "POST", "/hooks", invoicePaid, signed(t, "msg_1", invoicePaid)...); r.StatusCode != 204 || s.keep != 24*time.Hour || s.otherKey != s.key {
+	if r := send(b, "POST", "/hooks", invoicePaid, signed("msg_1", invoicePaid)...); r.StatusCode != 204 || s.keep != 24*time.Hour || s.otherKey != s.key {
 		t.Errorf("got %d, keep %s, key %q", r.StatusCode, s.keep, s.otherKey)
 	}
 
@@ -529,13 +528,13 @@ func TestReplayStoreArguments(t *testing.T) {
 	}
 	errs := &guard.Responder{Log: b.log.logger()}
 	bare := guard.New(who, guard.JSON[BillingEvent], guard.NoResource, free, errs, b.handle)
-	checkRefusal(t, send(bare, "POST", "/hooks", invoicePaid, signed(t, "msg_9", invoicePaid)...), 500, "internal")
+	checkRefusal(t, send(bare, "POST", "/hooks", invoicePaid, signed("msg_9", invoicePaid)...), 500, "internal")
 	if !strings.Contains(b.log.String(), "register it on a ServeMux") {
 		t.Errorf("got log %s", b.log)
 	}
 	long := "/" + strings.Repeat("a", 1000)
 	mux := route("POST "+long, errs, bare)
-	if r := send(mux, "POST", long, invoicePaid, signed(t, "msg_9", invoicePaid)...); r.StatusCode != 204 || len(s.otherKey) > 512 {
+	if r := send(mux, "POST", long, invoicePaid, signed("msg_9", invoicePaid)...); r.StatusCode != 204 || len(s.otherKey) > 512 {
 		t.Errorf("a long pattern: got %d and a key of %d bytes", r.StatusCode, len(s.otherKey))
 	}
 }
@@ -549,10 +548,12 @@ func TestRoutesDoNotShareMessages(t *testing.T) {
 	}
 	b := &billing{}
 	errs := &guard.Responder{Log: (&logBuffer{}).logger()}
-	g := func() http.Handler { return guard.New(who, guard.JSON[BillingEvent], guard.NoResource, free, errs, b.handle) }
+	g := func() http.Handler {
+		return guard.New(who, guard.JSON[BillingEvent], guard.NoResource, free, errs, b.handle)
+	}
 	for i, h := range []http.Handler{g(), g()} {
 		for range 2 {
-			if r := send(h, "POST", "/", invoicePaid, signed(t, "msg_1", invoicePaid)...); r.StatusCode != 204 || b.count() != i+1 {
+			if r := send(h, "POST", "/", invoicePaid, signed("msg_1", invoicePaid)...); r.StatusCode != 204 || b.count() != i+1 {
 				t.Errorf("guard %d: got %d after %d runs", i, r.StatusCode, b.count())
 			}
 		}
@@ -572,7 +573,7 @@ func TestSignedBodyCap(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, f := range signed(t, "msg_1", body) {
+			for _, f := range signed("msg_1", body) {
 				field, value, _ := strings.Cut(f, ": ")
 				r.Header.Set(field, value)
 			}
@@ -613,7 +614,7 @@ func TestWrapBehindASignature(t *testing.T) {
 		runs = 0
 		for i, step := range []struct{ status, want, runs int }{{500, 500, 1}, {422, 422, 2}, {202, 202, 3}, {202, 204, 3}} {
 			status = step.status
-			r := send(mux, "POST", path, invoicePaid, signed(t, "msg_1", invoicePaid)...)
+			r := send(mux, "POST", path, invoicePaid, signed("msg_1", invoicePaid)...)
 			if r.StatusCode != step.want || runs != step.runs {
 				t.Errorf("%s, attempt %d: got %d after %d runs, want %d after %d", path, i, r.StatusCode, runs, step.want, step.runs)
 			}
@@ -636,7 +637,7 @@ func TestPerCallerCountsAllMessages(t *testing.T) {
 	mux := route("POST /", errs, guard.New(who, guard.JSON[BillingEvent], guard.NoResource, (&guard.Limiter{}).PerCaller(2, time.Minute), errs, b.handle))
 	for i, want := range []int{204, 204, 429} {
 		id := "msg_" + strconv.Itoa(i)
-		if r := send(mux, "POST", "/", invoicePaid, signed(t, id, invoicePaid)...); r.StatusCode != want {
+		if r := send(mux, "POST", "/", invoicePaid, signed(id, invoicePaid)...); r.StatusCode != want {
 			t.Errorf("message %d: got %d, want %d", i, r.StatusCode, want)
 		}
 	}
@@ -696,5 +697,68 @@ func TestWebhookHidesItsSecrets(t *testing.T) {
 		if strings.Contains(text, "plain secret") || strings.Contains(text, fmt.Sprintf("%x", "plain")) || !strings.Contains(text, "GitHub") {
 			t.Errorf("got %q", text)
 		}
+	}
+}
+
+// A body that breaks off is the sender's mistake, and is not verified as far as it came.
+func TestSignedBodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	b := newBilling(t)
+	r := httptest.NewRequest("POST", "/hooks", io.MultiReader(strings.NewReader(invoicePaid), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	for _, f := range signed("msg_1", invoicePaid) {
+		name, value, _ := strings.Cut(f, ": ")
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	b.ServeHTTP(w, r)
+	checkRefusal(t, w.Result(), 400, "incomplete_body")
+	if b.count() != 0 {
+		t.Error("the handler ran")
+	}
+}
+
+func TestSignedEmptyBody(t *testing.T) {
+	t.Parallel()
+	who, err := guard.Signed(guard.Webhook{Secrets: []string{webhookSecret}, Now: func() time.Time { return signedAt }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := behind(who, &logBuffer{})
+	if r := send(h, "POST", "/", "", signed("msg_1", "")...); r.StatusCode != 200 {
+		t.Errorf("got %d, want 200", r.StatusCode)
+	}
+	if r := send(h, "POST", "/", invoicePaid, signed("msg_2", invoicePaid)...); r.StatusCode != 400 {
+		t.Errorf("a body where none is allowed: got %d, want 400", r.StatusCode)
+	}
+}
+
+// A refused payload is no failed handler: the message was never claimed.
+func TestClaimsFollowTheOtherChecks(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	b := newBilling(t, func(c *guard.Webhook) { c.Replay = s })
+	send(b, "POST", "/hooks", `{}`, signed("msg_1", `{}`)...)
+	send(b, "POST", "/hooks", invoicePaid)
+	if s.claimCalls != 0 || s.released != 0 {
+		t.Errorf("got %d claims and %d releases, want none", s.claimCalls, s.released)
+	}
+}
+
+// A handler that gives the connection up has not handled the message.
+func TestAbortReleasesTheMessage(t *testing.T) {
+	t.Parallel()
+	b := newBilling(t)
+	b.act = func(context.Context) error { panic(http.ErrAbortHandler) }
+	func() {
+		defer func() {
+			if p := recover(); p != http.ErrAbortHandler {
+				t.Errorf("got panic %v, want http.ErrAbortHandler", p)
+			}
+		}()
+		send(b, "POST", "/hooks", invoicePaid, signed("msg_1", invoicePaid)...)
+	}()
+	b.act = nil
+	if r := send(b, "POST", "/hooks", invoicePaid, signed("msg_1", invoicePaid)...); r.StatusCode != 204 || b.count() != 2 {
+		t.Errorf("got %d after %d runs, want 204 after 2", r.StatusCode, b.count())
 	}
 }
