@@ -74,11 +74,11 @@ func newDeliveries(c Webhook, window time.Duration) (*deliveries, error) {
 		}
 	}
 	if d.keep < max(window, time.Second) {
-		return nil, fmt.Errorf("Keep is %s; use at least twice the tolerance, %s", c.Keep, window)
+		return nil, fmt.Errorf("webhook: Keep is %s; use at least twice the tolerance, %s", c.Keep, window)
 	}
 	if d.shared {
 		if isNil(c.Replay) {
-			return nil, fmt.Errorf("Replay is a nil %T; leave it out to remember in this process", c.Replay)
+			return nil, fmt.Errorf("webhook: Replay is a nil %T; leave it out to remember in this process", c.Replay)
 		}
 		return d, nil
 	}

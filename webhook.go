@@ -121,7 +121,7 @@ func Signed(c Webhook) (Authenticator[Message], error) {
 		c.MaxBody = 256 << 10
 	}
 	if c.MaxBody < 0 || c.MaxBody > maxSignedBody {
-		errs = append(errs, fmt.Errorf("MaxBody is %d; use 1 to %d bytes, or 0 for 256 KiB", c.MaxBody, maxSignedBody))
+		errs = append(errs, fmt.Errorf("webhook: MaxBody is %d; use 1 to %d bytes, or 0 for 256 KiB", c.MaxBody, maxSignedBody))
 	}
 	deliveries, err := newDeliveries(c, verifier.Window())
 	if err := errors.Join(append(errs, err)...); err != nil {

@@ -650,7 +650,7 @@ func TestSignedMistakes(t *testing.T) {
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	for _, want := range []string{"guard: Signed: ", "Secrets[0] has 5 bytes", "Secrets[1] does not begin", "Tolerance is 2h0m0s", "MaxBody is -1"} {
+	for _, want := range []string{"guard: Signed: ", "Secrets[0] has 5 bytes", "Secrets[1] does not begin", "Tolerance is 2h0m0s", "\nwebhook: MaxBody is -1"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got %q, want %q in it", err, want)
 		}
