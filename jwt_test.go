@@ -321,3 +321,23 @@ func TestJWTMistakes(t *testing.T) {
 		t.Errorf("the zero verifier: got %d", r.StatusCode)
 	}
 }
+
+// What was forgotten is verified anew; what was not is not.
+func TestForgetToken(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	c := jwtRules()
+	c.Key, c.Keyfunc = nil, func(*jwt.Token) (any, error) { asked++; return hmacKey, nil }
+	tokens := newJWT(t, c)
+	h := behind(guard.Bearer(guard.SessionFrom(tokens, (&users{}).session)), &logBuffer{})
+	token := hs256(tokenClaims())
+	for i, want := range []int{1, 1, 2} {
+		if i == 2 {
+			tokens.Forget(token)
+		}
+		if r := send(h, "POST", "/", "", "Authorization: Bearer "+token); r.StatusCode != 200 || asked != want {
+			t.Errorf("request %d: got %d, asked for the key %d times, want 200 and %d", i, r.StatusCode, asked, want)
+		}
+	}
+	(*guard.JWTVerifier)(nil).Forget(token)
+}

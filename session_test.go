@@ -3,6 +3,7 @@ package guard_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,8 @@ func TestCredentials(t *testing.T) {
 		{name: "an empty cookie", fields: []string{"Cookie: __Host-session="}},
 		{name: "a quoted cookie", fields: []string{`Cookie: __Host-session="admin-token"`}},
 		{name: "a cookie without the prefix", fields: []string{"Cookie: session=admin-token"}},
+		{name: "a field of one control character", fields: []string{"Authorization: \x00"}},
+		{name: "a field that starts with a space", fields: []string{"Authorization:  alice-token"}},
 		{name: "a token with a comma", fields: []string{"Authorization: Bearer alice-token, x"}},
 		{name: "a token with a space", fields: []string{"Authorization: Bearer alice-token x"}},
 		{name: "a token over 8 KiB", fields: []string{"Authorization: Bearer " + strings.Repeat("a", 8<<10+1)}},
@@ -295,6 +298,50 @@ func TestWhoOnTheChecklist(t *testing.T) {
 		if r.Who != want[i] {
 			t.Errorf("%s: got %q, want %q", r.Pattern, r.Who, want[i])
 		}
+	}
+}
+
+func TestWhoMistakes(t *testing.T) {
+	t.Parallel()
+	s := &service{}
+	var zero guard.Authenticator[User]
+	users := guard.Bearer(s.verify)
+	for name, tt := range map[string]struct {
+		want string
+		make func()
+	}{
+		"Bearer without a verifier":  {"Bearer: verify is nil", func() { guard.Bearer[User](nil) }},
+		"APIKey without a verifier":  {"APIKey: verify is nil", func() { guard.APIKey[User]("X-API-Key", nil) }},
+		"Cookie without a verifier":  {"Cookie: verify is nil", func() { guard.Cookie[User]("__Host-session", nil) }},
+		"FirstOf of nothing":         {"no Authenticator", func() { guard.FirstOf[User]() }},
+		"FirstOf with a zero one":    {"argument 2 is not a credential", func() { guard.FirstOf(users, zero) }},
+		"FirstOf with Anyone":        {"argument 1 is not a credential", func() { guard.FirstOf(guard.Anyone) }},
+		"Only without a role":        {"holds is nil", func() { guard.Only(users, nil) }},
+		"Only of the zero one":       {"who is not a credential", func() { guard.Only(zero, User.IsAdmin) }},
+		"Only of Anyone":             {"who is not a credential", func() { guard.Only(guard.Anyone, func(guard.Anonymous) bool { return true }) }},
+		"AllowOrigins of a zero one": {"the zero Authenticator", func() { guard.AllowOrigins(guard.Origins{}, zero) }},
+		"New with a zero one": {"who) is the zero Authenticator", func() {
+			guard.New(zero, guard.NoPayload, guard.NoResource, free, &guard.Responder{}, whoami[User])
+		}},
+		"PerCaller for Anyone": {"PerCaller on a route for Anyone", func() {
+			guard.New(guard.Anyone, guard.NoPayload, guard.NoResource, (&guard.Limiter{}).PerCaller(1, time.Minute), &guard.Responder{}, whoami[guard.Anonymous])
+		}},
+	} {
+		mustPanic(t, name, tt.want, tt.make)
+	}
+}
+
+// Nobody reads the answer, and the store is not to blame.
+func TestCallersWhoGoAwayWhileTheyAreVerified(t *testing.T) {
+	t.Parallel()
+	log := &logBuffer{}
+	ctx, cancel := context.WithCancel(t.Context())
+	h := behind(guard.Bearer(func(ctx context.Context, _ string) (User, error) { cancel(); return User{}, ctx.Err() }), log)
+	r := httptest.NewRequestWithContext(ctx, "POST", "/", nil)
+	r.Header.Set("Authorization", "Bearer token")
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if l := log.records(t)[0]; l["status"] != 499.0 || l["code"] != "client_gone" || l["stage"] != "who" {
+		t.Errorf("got record %v, want 499 client_gone", l)
 	}
 }
 

@@ -762,3 +762,23 @@ func TestAbortReleasesTheMessage(t *testing.T) {
 		t.Errorf("got %d after %d runs, want 204 after 2", r.StatusCode, b.count())
 	}
 }
+
+func TestSendersWhoGoAwayWhileTheyAreClaimed(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.claim = func() (guard.ReplayState, error) { cancel(); return 0, ctx.Err() }
+	b := newBilling(t, func(c *guard.Webhook) { c.Replay = s })
+	r := httptest.NewRequestWithContext(ctx, "POST", "/hooks", strings.NewReader(invoicePaid))
+	for _, f := range append(signed("msg_1", invoicePaid), "Content-Type: application/json") {
+		name, value, _ := strings.Cut(f, ": ")
+		r.Header.Set(name, value)
+	}
+	b.ServeHTTP(httptest.NewRecorder(), r)
+	if l := b.log.records(t)[0]; l["status"] != 499.0 || l["stage"] != "input_limit" || s.released != 1 || b.count() != 0 {
+		t.Errorf("got record %v and %d releases, want 499 and 1", l, s.released)
+	}
+	if (guard.Message{ID: "msg_1"}).Subject() != "" {
+		t.Error("a message that nobody signed has a subject")
+	}
+}
