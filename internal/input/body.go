@@ -187,6 +187,29 @@ func readFailure(ctx context.Context, err error) *Failure {
 	return failureIncomplete.with(err)
 }
 
+// BodyError is why a handler cannot read a Raw body to its end. It wraps the connection's own error.
+type BodyError struct {
+	Failure *Failure // too large, too slow, or cut off
+	err     error
+}
+
+func (e *BodyError) Error() string { return "read body: " + e.err.Error() }
+
+func (e *BodyError) Unwrap() error { return e.err }
+
+// rawReader tells a handler's own errors from those that the sender of the body has caused.
+type rawReader struct{ body io.ReadCloser }
+
+func (r *rawReader) Read(p []byte) (int, error) {
+	n, err := r.body.Read(p)
+	if err != nil && err != io.EOF && err != http.ErrBodyReadAfterClose {
+		err = &BodyError{readFailure(context.Background(), err), err}
+	}
+	return n, err
+}
+
+func (r *rawReader) Close() error { return r.body.Close() }
+
 // noBody reports whether r surely has no body.
 func noBody(r *http.Request) bool {
 	return r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody
@@ -199,7 +222,8 @@ func checkNoBody(ctx context.Context, r *http.Request) *Failure {
 	}
 	f := failureUnexpected
 	f.CloseConn = true
-	if r.ContentLength > 0 {
+	// A body that waits for a 100 is announced to have content (RFC 9110 §10.1.1). Looking would invite it.
+	if r.ContentLength > 0 || r.Header["Expect"] != nil {
 		return &f
 	}
 	var one [1]byte

@@ -45,6 +45,7 @@ func (p *Plan) Decode(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		}
 	}()
 	if fail = d.run(ctx, dst); fail != nil {
+		fail.CloseConn = fail.CloseConn || d.leavesBody()
 		return nil, fail
 	}
 	decoded = true
@@ -61,6 +62,14 @@ type decoding struct {
 	files   []*upload
 	parts   []part // of a multipart body that is kept
 	replay  string // its boundary
+	read    bool   // the body was read to its end
+}
+
+// leavesBody reports whether a refusal leaves so much of the body unread that receiving it costs more than a new connection:
+// net/http would read up to 256 KiB only to keep the connection.
+func (d *decoding) leavesBody() bool {
+	const cheap = 16 << 10
+	return !d.read && !noBody(d.r) && (d.r.ContentLength < 0 || d.r.ContentLength > cheap)
 }
 
 func (d *decoding) run(ctx context.Context, dst any) *Failure {
@@ -108,7 +117,7 @@ func (d *decoding) rawBody() *Failure {
 		return &f
 	}
 	if d.r.Body != nil && d.r.Body != http.NoBody {
-		d.r.Body = http.MaxBytesReader(d.w, d.r.Body, d.plan.maxBody)
+		d.r.Body = &rawReader{http.MaxBytesReader(d.w, d.r.Body, d.plan.maxBody)}
 	}
 	return nil
 }
@@ -122,6 +131,7 @@ func (d *decoding) jsonBody(ctx context.Context) *Failure {
 		if err := s.readAll(d.w, d.r, p.maxBody); err != nil {
 			return readFailure(ctx, err)
 		}
+		d.read = true
 	}
 	s.json.out = &s.out
 	s.json.decode(s.buf, p.root, d.v)

@@ -23,6 +23,6 @@ func Failed(err error) (*Failure, bool) {
 			f = failureBody
 		}
 	}
-	f.Violations = list
+	f.Rules, f.Violations = true, list
 	return &f, true
 }

@@ -20,6 +20,18 @@ import (
 // the system allows that. It may be copied and opened from several goroutines.
 type File struct{ up *upload }
 
+// filer is how the decoder gives a file to a File, and to a type that consists of one.
+type filer interface{ hold(up *upload) }
+
+func (f *File) hold(up *upload) { f.up = up }
+
+var filerType = reflect.TypeFor[filer]()
+
+// isFile reports whether t is File, or a struct of nothing but a File.
+func isFile(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t.NumField() == 1 && reflect.PointerTo(t).Implements(filerType)
+}
+
 // Name returns the client's name for the file: text to show, never a path. Directories, control and invisible characters are
 // cut off, and it is at most 255 bytes of valid UTF-8; it is "unnamed" when nothing is left.
 func (f File) Name() string {
@@ -188,11 +200,11 @@ var sniffed = map[string]string{
 // fileTag reads the file tag of a form field.
 func (c *compiler) fileTag(f *field, tag reflect.StructTag, at string) {
 	text, tagged := tag.Lookup("file")
-	isFile := fileElem(f.typ)
+	holdsFile := fileElem(f.typ)
 	switch {
-	case !tagged && !isFile:
+	case !tagged && !holdsFile:
 		return
-	case !isFile:
+	case !holdsFile:
 		c.mistake(at, "file: %s is no file: write File, *File or []File", f.typ)
 		return
 	case f.source != FromForm:
@@ -201,7 +213,7 @@ func (c *compiler) fileTag(f *field, tag reflect.StructTag, at string) {
 		c.mistake(at, `file: has no bounds: write file:"max=1MiB,types=image/png image/jpeg"`)
 		return
 	}
-	r := &fileRule{count: 1, required: f.typ == fileType}
+	r := &fileRule{count: 1, required: isFile(f.typ)}
 	for _, part := range strings.Split(text, ",") {
 		key, value, _ := strings.Cut(part, "=")
 		switch key {
@@ -247,7 +259,7 @@ func fileElem(t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
-	return t == fileType
+	return isFile(t)
 }
 
 // fileNode compiles a file field.

@@ -85,6 +85,7 @@ func (d *decoding) urlencoded(ctx context.Context) *Failure {
 	if err := s.readAll(d.w, d.r, d.plan.maxBody); err != nil {
 		return readFailure(ctx, err)
 	}
+	d.read = true
 	if len(s.buf) == 0 {
 		s.out.add(nil, emptyBody)
 		return nil

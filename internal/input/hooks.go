@@ -182,7 +182,7 @@ func (h *hookRun) call(s *structNode, one hook, v reflect.Value) {
 	}
 	for _, bad := range list {
 		path := resolve(h.path, s, bad.Pointer)
-		h.out.add(path, &problem{code: publicCode(bad.Code), message: publicMessage(bad.Message), param: bad.Param})
+		h.out.add(path, &problem{code: publicCode(bad.Code), message: publicMessage(bad.Message), param: bad.Param, rule: true})
 	}
 }
 

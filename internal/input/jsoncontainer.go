@@ -10,7 +10,7 @@ import (
 
 // tooMany is the problem of a container with more than n elements.
 func tooMany(n int, unit string) *problem {
-	return &problem{code: "max", message: "must have at most " + plural(n, unit), param: strconv.Itoa(n)}
+	return &problem{code: "max", message: "must have at most " + plural(n, unit), param: strconv.Itoa(n), rule: true}
 }
 
 // slice decodes an array into a slice. The bound holds while decoding: what would be refused is never built.
@@ -41,7 +41,7 @@ func (d *jsonDecoder) array(n *node, v reflect.Value) bool {
 	if !d.open() {
 		return false
 	}
-	wrong := &problem{code: "len", message: "must have exactly " + plural(n.max, "item"), param: strconv.Itoa(n.max)}
+	wrong := &problem{code: "len", message: "must have exactly " + plural(n.max, "item"), param: strconv.Itoa(n.max), rule: true}
 	for i := 0; ; i++ {
 		if more, ok := d.more(']'); !more {
 			if ok && i < n.max {
@@ -154,7 +154,9 @@ func (d *jsonDecoder) overBudget(n *node) bool {
 	for len(d.path) > 0 && d.path[len(d.path)-1].field == nil {
 		d.path = d.path[:len(d.path)-1]
 	}
-	return d.fail(tooMany(n.max, "value"))
+	p := tooMany(n.max, "value")
+	p.rule = false // nobody has looked at the rest of the body
+	return d.fail(p)
 }
 
 func (d *jsonDecoder) anyObject(n *node, v reflect.Value) bool {

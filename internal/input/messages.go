@@ -20,6 +20,12 @@ type subject struct {
 
 // describe makes the public problem of a refusal. It is a new one every time, for the caller to complete.
 func describe(s subject) *problem {
+	p := s.problem()
+	p.rule = true
+	return p
+}
+
+func (s subject) problem() *problem {
 	if strings.Contains(s.tag, "|") {
 		return describeAlternatives(s)
 	}

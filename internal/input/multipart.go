@@ -19,7 +19,7 @@ var (
 	tooManyParts = &problem{code: "too_many", message: "has too many parts", param: strconv.Itoa(MaxParts)}
 	notText      = &problem{code: "type", message: "must be text"}
 	notFile      = &problem{code: "type", message: "must be a file"}
-	emptyFile    = &problem{code: "file_empty", message: "must not be an empty file"}
+	emptyFile    = &problem{code: "file_empty", message: "must not be an empty file", rule: true}
 )
 
 // part is a decoded part, kept so that the body can be replayed.
@@ -82,6 +82,7 @@ func (d *decoding) multipartEnd(ctx context.Context, src *formReader, boundary s
 	if _, err := io.Copy(io.Discard, src); err != nil {
 		return readFailure(ctx, src.err)
 	}
+	d.read = true
 	end := "--" + boundary + "--"
 	if tail := strings.TrimSuffix(string(src.tail), "\r\n"); !strings.HasSuffix(tail, end) {
 		d.scratch.out.add(nil, badMultipart)
@@ -193,22 +194,23 @@ func (d *decoding) admitFile(f *field, h partHeader, head []byte) *problem {
 		}
 	}
 	list := strings.Join(f.file.types, ", ")
-	return &problem{code: "file_type", message: "must be a file of type " + list, param: list}
+	return &problem{code: "file_type", message: "must be a file of type " + list, param: list, rule: true}
 }
 
 // keepFile gives the field its file.
 func (d *decoding) keepFile(f *field, h partHeader, up *upload) {
 	d.scratch.seen[f.slot] = true
 	v := f.in(d.v)
-	file := File{up: up}
 	switch f.typ.Kind() {
 	case reflect.Slice:
-		v.Set(reflect.Append(v, reflect.ValueOf(file)))
+		v.Grow(1)
+		v.SetLen(v.Len() + 1)
+		v = v.Index(v.Len() - 1)
 	case reflect.Pointer:
-		v.Set(reflect.ValueOf(&file))
-	default:
-		v.Set(reflect.ValueOf(file))
+		v.Set(reflect.New(f.typ.Elem()))
+		v = v.Elem()
 	}
+	v.Addr().Interface().(filer).hold(up)
 	if d.plan.keep {
 		d.parts = append(d.parts, part{name: h.name, file: up})
 	}

@@ -15,7 +15,7 @@ var (
 	queryTooLong     = &problem{code: "too_long", message: "is too long", param: strconv.Itoa(MaxQueryBytes)}
 	badEscape        = &problem{code: "syntax", message: "is not encoded correctly"}
 	repeated         = &problem{code: "repeated", message: "must be given only once"}
-	missing          = &problem{code: "required", message: "is required"}
+	missing          = &problem{code: "required", message: "is required", rule: true}
 	pathTooLong      = &problem{code: "max", message: "must be at most " + plural(MaxPathValueBytes, "byte"), param: strconv.Itoa(MaxPathValueBytes)}
 )
 

@@ -29,7 +29,7 @@ func fill(v reflect.Value, depth int) {
 		o.mark(optionalValue)
 		fill(o.target(), depth-1)
 		return
-	case t == fileType, opaque(t):
+	case isFile(t), opaque(t):
 		return // what it holds is its own business
 	}
 	switch v.Kind() {

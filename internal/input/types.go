@@ -72,7 +72,6 @@ var (
 	rawType      = reflect.TypeFor[stdjson.RawMessage]()
 	valueType    = reflect.TypeFor[jsontext.Value]()
 	anyType      = reflect.TypeFor[any]()
-	fileType     = reflect.TypeFor[File]()
 	byteType     = reflect.TypeFor[byte]()
 
 	textType  = reflect.TypeFor[encoding.TextUnmarshaler]()
@@ -95,7 +94,8 @@ func leaf(t reflect.Type) (op, bool) {
 		return opPrefix, true
 	case rawType, valueType:
 		return opRaw, true
-	case fileType:
+	}
+	if isFile(t) {
 		return opFile, true
 	}
 	p := reflect.PointerTo(t)
@@ -158,7 +158,7 @@ func (c *compiler) textNode(t reflect.Type, f *field, opts nodeOptions, at strin
 		return nil
 	}
 	n := &node{typ: t, norm: opts.norm, checks: opts.level.checks()}
-	if f.file != nil || t == fileType {
+	if f.file != nil || isFile(t) {
 		return c.fileNode(n, f, at)
 	}
 	if o, ok := leaf(t); ok && o != opCustom && o != opRaw {

@@ -15,6 +15,7 @@ type Failure struct {
 	Title      string      // a fixed sentence
 	Violations []Violation // what is wrong with which field; at most MaxViolations, in struct order
 	CloseConn  bool        // the connection must not be reused: an unread body may still be on it
+	Rules      bool        // what is wrong are broken rules alone: the form of the input is not
 	Cause      error       // for the log; nil when Code says it all; never contains what the caller sent
 }
 
@@ -53,6 +54,7 @@ func (f Failure) with(cause error) *Failure {
 type problem struct {
 	code, message, param string
 	soft                 bool // the other rules can still be judged
+	rule                 bool // a rule that the developer declared is broken, not the form of the input
 }
 
 // frame is one step from the input struct to a value: a field, an item of an array, or an entry of a map.
@@ -76,12 +78,15 @@ type collector struct {
 	// bodyless is set for a request without a body, where a problem of the whole input is the query's.
 	bodyless bool
 	hard     bool // the body or the query was not decoded completely, so that rules cannot be judged
+	// malformed says that something other than a declared rule was broken.
+	malformed bool
 }
 
 // add records a problem at the end of path and reports whether there is room for more.
 func (c *collector) add(path []frame, p *problem) bool {
 	inBody := len(path) == 0 && !c.bodyless || len(path) > 0 && path[0].field.inBody()
 	c.hard = c.hard || inBody && !p.soft
+	c.malformed = c.malformed || !p.rule
 	if len(c.list) >= MaxViolations {
 		c.full = true
 		return false
@@ -104,6 +109,7 @@ func (c *collector) add(path []frame, p *problem) bool {
 
 // addParameters records a problem of a whole source, such as "query".
 func (c *collector) addParameters(source Source, p *problem) {
+	c.malformed = true
 	if len(c.list) >= MaxViolations {
 		c.full = true
 		return
@@ -135,6 +141,7 @@ func (c *collector) failure() *Failure {
 		return cmp.Or(slices.Compare(a.order, b.order), cmp.Compare(a.Pointer, b.Pointer), cmp.Compare(a.Message, b.Message))
 	})
 	f := failureParameters
+	f.Rules = !c.malformed
 	f.Violations = make([]Violation, len(c.list))
 	for i, v := range c.list {
 		f.Violations[i] = v.Violation
