@@ -151,12 +151,13 @@ type Responder struct {
 	// it: a server's own timeouts hold for them.
 	Timeout time.Duration
 
-	// InvalidStatus is the status of input that was decoded but broke a rule.
-	// Zero is 400; 422 is the other choice.
+	// InvalidStatus is the status of input that broke rules and has no other
+	// fault: the validate and file tags, Validate methods, [Invalid]. Zero is 400;
+	// 422 is the other choice. What cannot be decoded stays 400, 413 or 415.
 	InvalidStatus int
 
-	// Message rewords a field error, in another language for example. It gets
-	// the English text in FieldError.Message. Nil keeps that.
+	// Message rewords a field error, in another language for example, by its Code
+	// and Param. It gets the English text in FieldError.Message. Nil keeps that.
 	Message func(FieldError) string
 
 	warned sync.Once
@@ -203,6 +204,7 @@ func (t *Responder) public(ctx context.Context, err error) *Error {
 	err = t.mapped(err)
 	var e *Error
 	var f *input.Failure
+	var body *input.BodyError
 	switch {
 	case errors.As(err, &e) && e != nil:
 		if e.Status < 400 || e.Status > 599 {
@@ -216,6 +218,8 @@ func (t *Responder) public(ctx context.Context, err error) *Error {
 		return refuseNotFound.Because(err)
 	case isInvalid(err, &f):
 		return t.invalid(f)
+	case errors.As(err, &body):
+		return t.invalid(body.Failure)
 	case ctx.Err() == context.Canceled:
 		return refuseGone.Because(err)
 	case errors.Is(err, context.DeadlineExceeded):

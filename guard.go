@@ -42,6 +42,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/routeguard/guard/internal/input"
@@ -94,9 +95,11 @@ func New[S Principal, T, R, Out any](who Authenticator[S], what func() Decoder[T
 // Wrap puts an existing http.Handler behind the same five answers, unchanged.
 //
 // The handler finds its Call with [CallOf] and can read the body, which is put
-// back after it was checked. It does not see the credential: the Authorization
-// field, API key, session cookie and signature are removed from its request, unless
-// who says [KeepCredential]. Its response is its own; only a panic before the first byte is answered by tell.
+// back after it was checked: the same bytes, or of a multipart form the parts that
+// were accepted, under clean file names. It does not see the credential: the
+// Authorization field, API key, session cookie and signature are removed from its
+// request, unless who says [KeepCredential]. Its response is its own; only a panic
+// before the first byte is answered by tell.
 func Wrap[S Principal, T, R any](who Authenticator[S], what func() Decoder[T], which func() Authorizer[S, R], limit Limit, tell *Responder,
 	h http.Handler) *Guard[T] {
 	if h == nil {
@@ -197,6 +200,9 @@ func build[S Principal, T, R any](maker string, who Authenticator[S], what func(
 	} else {
 		p.what = what()
 		mistakes = append(mistakes, p.what.validate())
+		if end.kind == "wrap" {
+			p.what.keepBody()
+		}
 	}
 	if which == nil {
 		mistakes = append(mistakes, errors.New("the third answer (which) is nil: pass guard.Owned(…) or guard.NoResource"))
@@ -377,11 +383,27 @@ func wrapping[S Principal, T, R any](h http.Handler, who Authenticator[S]) endin
 	return ending[S, T, R]{kind: "wrap", run: func(_ context.Context, x *exchange, c *Call[S, T, R], b *input.Body) error {
 		r := x.r.Clone(context.WithValue(x.r.Context(), callKey{}, c))
 		who.strip(r)
-		if n := b.Len(); n > 0 {
-			r.Body, r.ContentLength = b.Reader(), n
-		}
+		giveBack(r, b)
+		defer func() {
+			// net/http does this for its own request only, and r is a copy.
+			if r.MultipartForm != nil {
+				_ = r.MultipartForm.RemoveAll()
+			}
+		}()
 		h.ServeHTTP(&writer{x.w, x}, r)
 		x.implied()
 		return nil
 	}}
+}
+
+// giveBack puts the decoded body back into r, framed by its length: what arrived in
+// chunks or after a 100 (Continue) is complete by now.
+func giveBack(r *http.Request, b *input.Body) {
+	n := b.Len()
+	if n == 0 {
+		return
+	}
+	r.Body, r.ContentLength, r.TransferEncoding = b.Reader(), n, nil
+	r.Header.Set("Content-Length", strconv.FormatInt(n, 10))
+	r.Header.Del("Expect")
 }

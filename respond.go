@@ -218,7 +218,7 @@ func (x *exchange) refuse(e *Error) {
 	if e.RetryAfter > 0 {
 		h["Retry-After"] = []string{retryAfter(e.RetryAfter)}
 	}
-	if e.closeConn || x.unread() {
+	if e.closeConn && x.r.ProtoMajor == 1 || x.unread() {
 		h["Connection"] = []string{"close"}
 	}
 	x.send(e.Status, x.tell.appendError(make([]byte, 0, 256), e, x.id))
