@@ -77,6 +77,8 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 		anyone, guard.JSON[Contact], guard.NoResource, limits.PerIP(5, time.Minute), errs, a.contact))
 	mux.Handle("POST /admin/users/{userID}/role", guard.New(
 		admins, guard.JSON[SetRole], guard.Authorize("userID", guard.ParseString, a.user), perCaller, errs, a.setRole))
+	mux.Handle("POST /uploads/avatar", guard.New(
+		users, guard.Form[UploadAvatar], guard.NoResource, perCaller, errs, a.uploadAvatar))
 
 	mux.Handle("POST /webhooks/billing", guard.New(
 		billing, guard.JSON[BillingEvent], guard.NoResource, limits.PerIP(60, time.Minute), errs, a.billingEvent))
