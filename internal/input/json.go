@@ -53,6 +53,10 @@ func (d *jsonDecoder) decode(body []byte, n *structNode, v reflect.Value) {
 		d.startSyntax()
 		return
 	default:
+		if err := d.dec.SkipValue(); err != nil {
+			d.syntax(err) // "name=x" begins like null and is no JSON at all
+			return
+		}
 		d.fail(notObject)
 		return
 	}
