@@ -166,6 +166,10 @@ func (s subject) amount(param string) (text string, counted bool) {
 	return plural(int(n), unit), true
 }
 
+// lengthWords turns the words for a number into those for a length. It is costly to make, and a hostile body may break a
+// rule thousands of times.
+var lengthWords = strings.NewReplacer("more than", "longer than", "less than", "shorter than")
+
 // bound words a rule that compares a length or a number.
 func bound(words string) func(subject, string) string {
 	return func(s subject, param string) string {
@@ -178,11 +182,11 @@ func bound(words string) func(subject, string) string {
 		amount, counted := s.amount(param)
 		switch {
 		case counted && s.kind == reflect.String:
-			return "must be " + strings.NewReplacer("more than", "longer than", "less than", "shorter than").Replace(words) + " " + amount
+			return "must be " + lengthWords.Replace(words) + " " + amount
 		case counted:
 			return "must have " + strings.Replace(words, "less", "fewer", 1) + " " + amount
 		case s.typ == durationType:
-			return "must be " + strings.NewReplacer("more than", "longer than", "less than", "shorter than").Replace(words) + " " + amount
+			return "must be " + lengthWords.Replace(words) + " " + amount
 		}
 		return "must be " + strings.Replace(words, "more than", "greater than", 1) + " " + amount
 	}
