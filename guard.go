@@ -42,7 +42,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"github.com/routeguard/guard/internal/input"
@@ -384,26 +383,9 @@ func wrapping[S Principal, T, R any](h http.Handler, who Authenticator[S]) endin
 		r := x.r.Clone(context.WithValue(x.r.Context(), callKey{}, c))
 		who.strip(r)
 		giveBack(r, b)
-		defer func() {
-			// net/http does this for its own request only, and r is a copy.
-			if r.MultipartForm != nil {
-				_ = r.MultipartForm.RemoveAll()
-			}
-		}()
+		defer removeForm(r)
 		h.ServeHTTP(&writer{x.w, x}, r)
 		x.implied()
 		return nil
 	}}
-}
-
-// giveBack puts the decoded body back into r, framed by its length: what arrived in
-// chunks or after a 100 (Continue) is complete by now.
-func giveBack(r *http.Request, b *input.Body) {
-	n := b.Len()
-	if n == 0 {
-		return
-	}
-	r.Body, r.ContentLength, r.TransferEncoding = b.Reader(), n, nil
-	r.Header.Set("Content-Length", strconv.FormatInt(n, 10))
-	r.Header.Del("Expect")
 }
