@@ -247,23 +247,8 @@ func (l Limit) describe() string {
 		return "unlimited: " + l.reason
 	}
 	texts := make([]string, len(l.rules))
-	for i, r := range l.rules {
-		texts[i] = fmt.Sprintf("%d/%s per %s", r.count, shortDuration(r.per), r.scope)
-		if r.burst != r.count {
-			texts[i] += fmt.Sprintf(" burst %d", r.burst)
-		}
-		if r.onFailure {
-			texts[i] += " on failure"
-		}
-		if r.split {
-			texts[i] += " and network"
-		}
-		if r.shadow {
-			texts[i] += " shadow"
-		}
-		if r.name != "" {
-			texts[i] += " as " + r.name
-		}
+	for i := range l.rules {
+		texts[i] = l.rules[i].describe()
 	}
 	return strings.Join(texts, " + ")
 }
