@@ -64,6 +64,11 @@ func appendSFString(b []byte, s string) []byte {
 // seconds rounds up: nobody is told to come back too early.
 func seconds(d time.Duration) int64 { return int64((d-1)/time.Second) + 1 }
 
+// wholeSeconds is seconds for a wait that a bucket told, at least 1. The table adds
+// a microsecond to each, so that rounding errors cannot make it too short; without
+// taking that off, a wait of exactly 12 seconds would be told as 13.
+func wholeSeconds(d time.Duration) int64 { return max(1, seconds(d-time.Microsecond)) }
+
 // noteQuota keeps a decision for the RateLimit field.
 func (x *exchange) noteQuota(w *claim, d *Decision) {
 	if !w.policy {
@@ -89,8 +94,8 @@ func (x *exchange) announce(retryAfter time.Duration) {
 		}
 		b.Write(appendSFString(nil, q.policy))
 		b.WriteString(";r=" + strconv.Itoa(q.remaining))
-		if q.wait > 0 && (retryAfter <= 0 || seconds(q.wait) <= seconds(retryAfter)) {
-			b.WriteString(";t=" + strconv.FormatInt(seconds(q.wait), 10))
+		if q.wait > 0 && (retryAfter <= 0 || wholeSeconds(q.wait) <= wholeSeconds(retryAfter)) {
+			b.WriteString(";t=" + strconv.FormatInt(wholeSeconds(q.wait), 10))
 		}
 	}
 	x.w.Header()["Ratelimit"] = []string{b.String()}

@@ -222,7 +222,7 @@ func (x *exchange) refuse(e *Error) {
 		h["Www-Authenticate"] = e.challenges
 	}
 	if e.RetryAfter > 0 {
-		h["Retry-After"] = []string{retryAfter(e.RetryAfter)}
+		h["Retry-After"] = []string{strconv.FormatInt(wholeSeconds(e.RetryAfter), 10)}
 	}
 	x.announce(e.RetryAfter)
 	if e.closeConn || x.unread() {
@@ -237,10 +237,6 @@ func (x *exchange) refuse(e *Error) {
 func (x *exchange) unread() bool {
 	const cheap = 16 << 10
 	return x.stage < StageWhat && !x.bodyRead && x.r.ProtoMajor == 1 && (x.r.ContentLength < 0 || x.r.ContentLength > cheap)
-}
-
-func retryAfter(d time.Duration) string {
-	return strconv.FormatInt(seconds(d), 10)
 }
 
 // send writes a whole response. An error means that the client is gone: there is
