@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,7 @@ const (
 type rule struct {
 	limiter   *Limiter
 	maker     string // for messages
+	preset    string // for the checklist: what a group of rules is together
 	scope     string
 	name      string // empty: the route's pattern
 	variant   string // tells unnamed rules of one route apart
@@ -207,7 +209,25 @@ func (l *Limiter) lease() time.Duration {
 	return l.Lease
 }
 
-// describe is the rule on the checklist, such as "60/1m per caller".
+// describe is the limits on the checklist.
+func (l Limit) describe() string {
+	if len(l.rules) == 0 {
+		return "unlimited: " + l.reason
+	}
+	var texts []string
+	for i := range l.rules {
+		r := &l.rules[i]
+		switch {
+		case r.preset == "":
+			texts = append(texts, r.describe())
+		case i == 0 || l.rules[i-1].preset != r.preset:
+			texts = append(texts, r.preset)
+		}
+	}
+	return strings.Join(texts, " + ")
+}
+
+// describe is one rule, such as "60/1m per caller".
 func (r *rule) describe() string {
 	text := fmt.Sprintf("%d/%s per %s", r.count, shortDuration(r.per), r.scope)
 	if r.inFlight {

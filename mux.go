@@ -242,17 +242,6 @@ func (a *Authenticator[S]) describe() string {
 	return text
 }
 
-func (l Limit) describe() string {
-	if len(l.rules) == 0 {
-		return "unlimited: " + l.reason
-	}
-	texts := make([]string, len(l.rules))
-	for i := range l.rules {
-		texts[i] = l.rules[i].describe()
-	}
-	return strings.Join(texts, " + ")
-}
-
 // shortDuration is 1m for 1m0s.
 func shortDuration(d time.Duration) string {
 	s := d.String()

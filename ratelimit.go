@@ -179,16 +179,16 @@ func PerInput[T any](l *Limiter, key func(input T) string, n int, period time.Du
 
 // SlowDown delays failed tries for one account from one client network, and locks nobody out.
 //
-// After five failed tries the next one has to wait, 2 seconds at first, then 2, 4,
-// 8, 14 and at most 30, told by Retry-After. Tries that succeed cost nothing, so
-// the right password works at the latest 30 seconds after the last failed try, and
-// at once from every other network (see [Limit.SplitByNetwork]). It bounds guesses
-// on one account, not on many: combine it with a limit per address.
+// Five tries may fail at once. Each of the next has to wait, 4 seconds at first,
+// then 4, 8, 14 and never more than 30, told by Retry-After. Tries that succeed or
+// are refused cost nothing, so the right password works at the latest 30 seconds
+// after the last failed try, and at once from every other network (/24 for IPv4,
+// /48 for IPv6), whatever an attacker does elsewhere. It bounds the guesses on one
+// account, not on many: for sign-in combine it with a limit per address.
 //
 //	guard.And(limits.PerIP(5, time.Minute), guard.SlowDown(limits, Login.account))
 //
-// The key should be the account's canonical name. It is the same for accounts that
-// do not exist, so that nothing tells them apart.
+// The key is the account's canonical name, whether the account exists or not.
 func SlowDown[T any](l *Limiter, account func(input T) string) Limit {
 	if account == nil {
 		panic("guard: SlowDown: account is nil: pass a function of the input")
@@ -196,9 +196,10 @@ func SlowDown[T any](l *Limiter, account func(input T) string) Limit {
 	// The bucket that is slowest to give a token decides. Each one's burst puts
 	// its turn after that of the one before.
 	tries := func(burst int, every time.Duration) Limit {
-		return l.rate("SlowDown", byInput, 1, every, account).Burst(burst).OnFailure().SplitByNetwork()
+		one := l.rate("SlowDown", byInput, 1, every, account).Burst(burst).OnFailure().SplitByNetwork()
+		return one.with("SlowDown", func(r *rule) { r.preset = "failures slow down to 30s per input and network" })
 	}
-	return And(tries(5, 2*time.Second), tries(7, 8*time.Second), tries(9, 30*time.Second))
+	return And(tries(5, 4*time.Second), tries(6, 8*time.Second), tries(8, 30*time.Second))
 }
 
 // CostOf charges a limit by weight, such as the tokens of a prompt, instead of 1.

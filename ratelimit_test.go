@@ -446,7 +446,7 @@ func TestSlowDown(t *testing.T) {
 			return guard.Fail(401, "wrong", "Wrong.")
 		}
 		l.expect(t, 5, 401)
-		for i, want := range []string{"2", "2", "4", "8", "14", "30", "30", "30"} {
+		for i, want := range []string{"4", "4", "8", "14", "30", "30", "30"} {
 			r := l.try()
 			if got := r.Header.Get("Retry-After"); r.StatusCode != 429 || got != want {
 				t.Fatalf("delay %d: got %d with %q, want 429 with %s", i+1, r.StatusCode, got, want)
