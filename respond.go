@@ -69,7 +69,7 @@ type exchange struct {
 	wrote    bool // the status line is out: it can no longer be changed
 	hijacked bool
 	failed   bool // a wrapped handler answered with a refusal of its own
-	crashed  bool // the stages did not return
+	broke    bool // the stages did not return
 }
 
 // begin is stage 0. The headers that every response carries are set here, so
@@ -111,7 +111,7 @@ func (x *exchange) do(stages func(*exchange) error) {
 	returned := false
 	defer func() {
 		if !returned {
-			x.crash(recover())
+			x.crashed(recover())
 		}
 	}()
 	err := x.begin()
@@ -126,9 +126,9 @@ func (x *exchange) do(stages func(*exchange) error) {
 	x.finish()
 }
 
-// crash ends a request whose stages panicked or called runtime.Goexit.
-func (x *exchange) crash(p any) {
-	x.crashed = true
+// crashed ends a request whose stages panicked or called runtime.Goexit.
+func (x *exchange) crashed(p any) {
+	x.broke = true
 	if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it like this, too
 		x.settle(outcomeFailed)
 		x.tell.report(x.r.Context(), x.event(refuseGone.Because(http.ErrAbortHandler)))
@@ -222,7 +222,7 @@ func (x *exchange) refuse(e *Error) {
 		h["Www-Authenticate"] = e.challenges
 	}
 	if e.RetryAfter > 0 {
-		h["Retry-After"] = []string{strconv.FormatInt(wholeSeconds(e.RetryAfter), 10)}
+		h["Retry-After"] = []string{retryAfter(e.RetryAfter)}
 	}
 	x.announce(e.RetryAfter)
 	if e.closeConn || x.unread() {
@@ -237,6 +237,10 @@ func (x *exchange) refuse(e *Error) {
 func (x *exchange) unread() bool {
 	const cheap = 16 << 10
 	return x.stage < StageWhat && !x.bodyRead && x.r.ProtoMajor == 1 && (x.r.ContentLength < 0 || x.r.ContentLength > cheap)
+}
+
+func retryAfter(d time.Duration) string {
+	return strconv.FormatInt(wholeSeconds(d), 10)
 }
 
 // send writes a whole response. An error means that the client is gone: there is

@@ -99,7 +99,7 @@ func (x *exchange) correct(t *taken, spent int) error {
 	case spent > t.charge.Cost:
 		t.charge.Cost = spent - t.charge.Cost
 		return x.chargeMore(t.limiter, t.store, t.charge)
-	case spent == t.charge.Cost || x.crashed:
+	case spent == t.charge.Cost || x.broke:
 		return nil // what a handler says before it panics is taken at its worst
 	}
 	t.charge.Cost -= spent
