@@ -144,8 +144,9 @@ func (l *Limiter) PerCaller(n int, period time.Duration) Limit {
 
 // InFlight admits n requests at the same time from everyone together.
 //
-// A place is free again when the handler has ended, however it ends. A refusal
-// names one second as Retry-After, since nobody knows when a place comes free.
+// A place is free again when the handler has ended, however it ends; a hijacked
+// connection may outlive it. A refusal names one second as Retry-After, since
+// nobody knows when a place comes free.
 func (l *Limiter) InFlight(n int) Limit { return l.places("InFlight", globally, n) }
 
 // InFlightPerIP admits n requests at the same time from one address, see [Limiter.PerIP].
