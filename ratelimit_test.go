@@ -342,6 +342,34 @@ func TestRetryAfterIsOfTheLimitThatRefusesLongest(t *testing.T) {
 	})
 }
 
+// Whatever the interleaving, the smallest limit decides how many get in, and what
+// it refuses leaves the others untouched.
+func TestParallelRequestsAreAdmittedExactly(t *testing.T) {
+	t.Parallel()
+	limits, other := &guard.Limiter{}, &guard.Limiter{}
+	l := newLimited(guard.And(limits.PerIP(50, 24*time.Hour), limits.Global(40, 24*time.Hour), other.PerNetwork(60, 24*time.Hour),
+		limits.PerCaller(30, 24*time.Hour)))
+	var admitted atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 25 {
+				if l.try().StatusCode == 204 {
+					admitted.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got := admitted.Load(); got != 30 {
+		t.Errorf("admitted %d of 200, want 30", got)
+	}
+	// 40 were charged in the first stage and ten of them refused in the second.
+	if r := l.try(bob); r.StatusCode != 429 {
+		t.Errorf("got %d, want 429: a refusal in a later stage gives nothing back", r.StatusCode)
+	}
+}
+
 func TestOnFailure(t *testing.T) {
 	t.Parallel()
 	fail := errors.New("wrong password")

@@ -96,7 +96,7 @@ func TestStoreAnswers(t *testing.T) {
 		{name: "it refuses without a decision", store: &fakeStore{answer: func(out []guard.Decision) bool { out[0].Allowed = true; return false }},
 			statuses: [3]int{429, 429, 429}, retry: "1", cause: "without naming a limit"},
 		{name: "it admits and its decision does not", store: &fakeStore{answer: func([]guard.Decision) bool { return true }},
-			statuses: [3]int{429, 429, 429}, cause: "used up"},
+			statuses: [3]int{429, 429, 429}, retry: "1", cause: "used up"},
 		{name: "it refuses for ever", store: &fakeStore{answer: func(out []guard.Decision) bool { out[0].RetryAfter = -1; return false }},
 			statuses: [3]int{429, 429, 429}, cause: "used up"},
 		{name: "it fails, and each instance counts", store: &fakeStore{err: down}, statuses: [3]int{204, 204, 429}, retry: "1800"},

@@ -57,22 +57,23 @@ func (p *limitPlan[S, T]) take(ctx context.Context, x *exchange, stage []*counte
 	var room [inline]claim
 	claims := room[:0]
 	for _, c := range stage {
-		want, err := p.claim(x, c, caller, input)
+		claims = append(claims, claim{counter: c, cost: c.cost})
+		err := p.fill(x, &claims[len(claims)-1], caller, input)
 		if err == nil {
-			claims = append(claims, want)
 			continue
 		}
 		if !c.shadow {
 			return err
 		}
 		x.wouldRefuse(ctx, c, err)
+		claims = claims[:len(claims)-1]
 	}
 	return x.take(ctx, claims)
 }
 
-func (p *limitPlan[S, T]) claim(x *exchange, c *counter, caller S, input *T) (claim, error) {
-	want := claim{counter: c, cost: c.cost}
-	var err error
+// fill says whose bucket is wanted, and how much of it.
+func (p *limitPlan[S, T]) fill(x *exchange, want *claim, caller S, input *T) (err error) {
+	c := want.counter
 	switch c.scope {
 	case byIP:
 		want.addr, err = x.network(ip4Bits, ip6Bits)
@@ -98,7 +99,7 @@ func (p *limitPlan[S, T]) claim(x *exchange, c *counter, caller S, input *T) (cl
 	if err == nil {
 		want.in, err = c.bucketOn(x, p.id)
 	}
-	return want, err
+	return err
 }
 
 func notEmpty(text string) (string, error) {
@@ -256,7 +257,10 @@ func (x *exchange) verdict(store Store, group []claim, out []Decision, ok bool) 
 	e.RetryAfter = time.Second
 	if longest >= 0 {
 		w := &group[longest]
-		e.cause, e.limit, e.RetryAfter = &usedUp{w.counter, w.in}, w.label, out[longest].RetryAfter
+		e.cause, e.limit = &usedUp{w.counter, w.in}, w.label
+		if d := out[longest].RetryAfter; d != 0 {
+			e.RetryAfter = d
+		}
 	}
 	return e
 }
