@@ -209,6 +209,18 @@ func TestNoPlaceChargesNothing(t *testing.T) {
 	})
 }
 
+// Nor is anything charged that a shared store would have to give back.
+func TestPlacesComeBeforeTokens(t *testing.T) {
+	t.Parallel()
+	store := &fakeStore{noPlace: true}
+	limits := &guard.Limiter{Store: store}
+	l := newLimited(guard.And(limits.PerIP(3, time.Hour), limits.InFlightPerIP(1)))
+	l.expect(t, 1, 429)
+	if len(store.takes) != 0 || len(store.refunds) != 0 {
+		t.Errorf("got takes %v and refunds %v, want none", store.takes, store.refunds)
+	}
+}
+
 // A lease outlasts what the handler may take, and not more than Lease.
 func TestLeases(t *testing.T) {
 	t.Parallel()

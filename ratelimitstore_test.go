@@ -22,12 +22,13 @@ type fakeStore struct {
 	panics  any
 	noPlace bool
 
-	mu       sync.Mutex
-	takes    [][]guard.Charge
-	refunds  []guard.Charge
-	acquired []guard.Charge
-	ttl      time.Duration
-	released int
+	mu        sync.Mutex
+	takes     [][]guard.Charge
+	refunds   []guard.Charge
+	acquired  []guard.Charge
+	ttl       time.Duration
+	refundCtx error // of the last refund
+	released  int
 }
 
 func (s *fakeStore) call(ctx context.Context) error {
@@ -60,7 +61,7 @@ func (s *fakeStore) Take(ctx context.Context, charges []guard.Charge, out []guar
 func (s *fakeStore) Refund(ctx context.Context, charges []guard.Charge) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refunds = append(s.refunds, charges...)
+	s.refunds, s.refundCtx = append(s.refunds, charges...), ctx.Err()
 	return s.call(ctx)
 }
 
@@ -274,6 +275,23 @@ func TestAClientThatGoesAwayIsNoOutage(t *testing.T) {
 		if len(records) != 1 || records[0]["code"] != "client_gone" || l.runs.Load() != 0 {
 			t.Errorf("%s: got %v, want one record of a client that went away", outage, records)
 		}
+	}
+}
+
+// A client that goes away after it signed in has signed in.
+func TestARefundOutlivesTheClient(t *testing.T) {
+	t.Parallel()
+	store := &fakeStore{}
+	limits := &guard.Limiter{Store: store}
+	l := newLimited(limits.PerIP(5, time.Minute).OnFailure())
+	ctx, cancel := context.WithCancel(context.Background())
+	l.do = func(context.Context, *tryCall) error {
+		cancel()
+		return nil
+	}
+	serveContext(ctx, l.mux, "POST", "/try")
+	if len(store.refunds) != 1 || store.refundCtx != nil {
+		t.Errorf("got refunds %v with a context that is %v, want one that goes on", store.refunds, store.refundCtx)
 	}
 }
 

@@ -226,9 +226,7 @@ func (x *exchange) takeShared(ctx context.Context, l *Limiter, group []claim) er
 		charges[i] = group[i].charge()
 	}
 	var ok bool
-	store, err := l.ask(ctx, x.tell, func(ctx context.Context, s Store) error {
-		clear(out)
-		var err error
+	store, err := l.ask(ctx, x.tell, func(ctx context.Context, s Store) (err error) {
 		ok, err = s.Take(ctx, charges, out)
 		return err
 	})
