@@ -35,6 +35,7 @@ type Error struct {
 
 	challenges []string // WWW-Authenticate, on a 401 and some 403
 	closeConn  bool     // what is left of the body is not worth reading
+	limit      string   // that refused
 	cause      error    // for the log only
 }
 

@@ -19,14 +19,14 @@
 // passes or ends the request; an error, a panic, a nil and a zero value end it.
 //
 //	 0  begin         request id, client address, deadline; the body is not read  500
-//	 1  limit         PerIP, Global                                          429, 503
+//	 1  limit         PerIP, PerNetwork, Global                              429, 503
 //	 2  who           the origin of ambient credentials, then the credential 403, 401, 503
 //	                  Signed alone reads the body, under a cap of its own      413, 400, 408
 //	 3  role          Only                                                        403
 //	 4  caller_limit  PerCaller, PerKey                                      429, 503
 //	 5  which         parse the id, load the resource once, check ownership  404, 500, 503
 //	 6  what          parameters, media type, size, decode, normalize, validate  415, 413, 400
-//	 7  input_limit   PerInput; claim a signed message: a repeat is a 204    429, 409, 503
+//	 7  input_limit   PerInput, CostOf; claim a signed message: a repeat is a 204 429, 409, 503
 //	 8  handler       OwnedInput, then the handler                    its own errors
 //	 9  after         hooks, only on success                               never refuses
 //	10  respond       encode and write; settle the limits; log                    500
@@ -60,6 +60,10 @@ type Call[S Principal, T, R any] struct {
 	Resource  R // what stage 5 loaded
 	ClientIP  netip.Addr
 	RequestID string
+
+	// Cost is what a [CostOf] limit has charged. A handler that learns the real
+	// cost sets it, at best as it goes on; the difference is settled at the end.
+	Cost int
 
 	// Request is the request as it came. Its body has been read, and its headers
 	// and parameters have not been checked beyond what Input declares.
@@ -159,7 +163,7 @@ func (p *pipeline[S, T, R]) stages(x *exchange) error {
 	defer body.Close()
 
 	x.stage = StageInputLimit
-	if err := p.limits.perInput(ctx, x, c.Input); err != nil {
+	if err := p.limits.perInput(ctx, x, c.Caller, &c.Input, &c.Cost); err != nil {
 		return err
 	}
 
@@ -216,6 +220,9 @@ func build[S Principal, T, R any](maker string, who Authenticator[S], what func(
 	p.limits = limits
 	if err := errors.Join(append(mistakes, err)...); err != nil {
 		panic("guard: " + maker + ": " + err.Error())
+	}
+	if end.kind == "handler" { // others run without a deadline
+		p.limits.bound(tell.timeout())
 	}
 	g.plan = p.describe(limit)
 	g.serve = func(w http.ResponseWriter, r *http.Request) {
@@ -362,8 +369,10 @@ func (o ownedInput[S, T, R, Out]) ending() ending[S, T, None] {
 			if err != nil {
 				return x.noResource(ctx, err)
 			}
-			return inner.run(ctx, x, &Call[S, T, R]{Caller: c.Caller, Input: c.Input, Resource: resource,
-				ClientIP: c.ClientIP, RequestID: c.RequestID, Request: c.Request}, b)
+			owned := &Call[S, T, R]{Caller: c.Caller, Input: c.Input, Resource: resource,
+				ClientIP: c.ClientIP, RequestID: c.RequestID, Cost: c.Cost, Request: c.Request}
+			defer func() { c.Cost = owned.Cost }()
+			return inner.run(ctx, x, owned, b)
 		}}
 }
 
@@ -386,6 +395,7 @@ func wrapping[S Principal, T, R any](h http.Handler, who Authenticator[S]) endin
 		defer removeForm(r)
 		h.ServeHTTP(&writer{x.w, x}, r)
 		x.implied()
+		x.failed = x.status >= 400
 		return nil
 	}}
 }

@@ -242,32 +242,6 @@ func (a *Authenticator[S]) describe() string {
 	return text
 }
 
-func (l Limit) describe() string {
-	if len(l.rules) == 0 {
-		return "unlimited: " + l.reason
-	}
-	texts := make([]string, len(l.rules))
-	for i, r := range l.rules {
-		texts[i] = fmt.Sprintf("%d/%s per %s", r.count, shortDuration(r.per), r.scope)
-		if r.burst != r.count {
-			texts[i] += fmt.Sprintf(" burst %d", r.burst)
-		}
-		if r.onFailure {
-			texts[i] += " on failure"
-		}
-		if r.split {
-			texts[i] += " and network"
-		}
-		if r.shadow {
-			texts[i] += " shadow"
-		}
-		if r.name != "" {
-			texts[i] += " as " + r.name
-		}
-	}
-	return strings.Join(texts, " + ")
-}
-
 // shortDuration is 1m for 1m0s.
 func shortDuration(d time.Duration) string {
 	s := d.String()

@@ -51,6 +51,7 @@ type Event struct {
 	Stage     Stage      // where the request ended
 	Status    int        // as sent; 499 where the client had gone
 	Code      string     // of the refusal, empty on success
+	Limit     string     // the limit that refused: its name, or its kind such as "ip"
 	Err       error      // the private cause, nil on success
 }
 
@@ -104,7 +105,7 @@ func (e Event) message() string {
 }
 
 func (e Event) attrs() []slog.Attr {
-	a := make([]slog.Attr, 0, 12)
+	a := make([]slog.Attr, 0, 13)
 	a = append(a,
 		slog.String("request_id", e.RequestID),
 		slog.String("method", e.Method),
@@ -120,6 +121,9 @@ func (e Event) attrs() []slog.Attr {
 	}
 	if e.Code != "" {
 		a = append(a, slog.String("code", e.Code))
+	}
+	if e.Limit != "" {
+		a = append(a, slog.String("limit", e.Limit))
 	}
 	if e.Err != nil {
 		a = append(a, slog.String("cause", e.Err.Error()))

@@ -1,18 +1,14 @@
 package guard
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"net/netip"
-	"reflect"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/routeguard/guard/internal/bucket"
 )
 
 // Limiter makes the limits of a service and owns where they are counted.
@@ -27,6 +23,31 @@ type Limiter struct {
 	// [OutageLocal]: each instance counts by itself until the store is back.
 	Outage Outage
 
+	// Instances is how many instances share Store. While it fails, OutageLocal
+	// gives each of them its share of every limit, rounded up to whole requests.
+	// Zero is 1: the whole limit.
+	Instances int
+
+	// StoreTimeout bounds each call of Store through its context. Zero is 250 ms.
+	StoreTimeout time.Duration
+
+	// Lease is how long Store keeps the place of a request in flight if its
+	// instance dies. A request that runs longer no longer counts, unless Store is
+	// nil. Zero is 10 minutes; handlers under Responder.Timeout use that if shorter.
+	Lease time.Duration
+
+	// Headers sends RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-10).
+	// A route with an OnFailure limit sends neither. False costs nothing.
+	Headers bool
+
+	// Buckets is how many keys in debt have a bucket of their own in this process,
+	// at about 140 bytes each. Zero is 65,536.
+	Buckets int
+
+	// Parked is how many more debts are kept in 8 bytes each once Buckets are
+	// used up. Zero is 1<<20. Beyond both, unknown keys are refused.
+	Parked int
+
 	once  sync.Once
 	table *memory
 	down  atomic.Bool // the last call of Store failed
@@ -36,7 +57,7 @@ type Limiter struct {
 type Outage int
 
 const (
-	// OutageLocal counts in this process instead.
+	// OutageLocal counts in this process instead, each instance its share.
 	OutageLocal Outage = iota
 	// OutageOpen lets requests pass uncounted: availability before protection.
 	OutageOpen
@@ -71,29 +92,6 @@ type Limit struct {
 	reason string // of Unlimited
 }
 
-const (
-	byIP     = "ip"
-	globally = "global"
-	byCaller = "caller"
-	byKey    = "key"
-	byInput  = "input"
-)
-
-// rule is one token bucket a key.
-type rule struct {
-	limiter   *Limiter
-	scope     string
-	name      string // empty: the route's pattern
-	count     int
-	per       time.Duration
-	burst     int
-	onFailure bool
-	shadow    bool
-	split     bool
-	variant   string
-	key       any // func(T) string or func(S, *http.Request) string
-}
-
 // Unlimited answers that a route has no limit, and why.
 func Unlimited(reason string) Limit {
 	if reason == "" {
@@ -123,18 +121,39 @@ func And(limits ...Limit) Limit {
 // the smallest block that a provider hands out. It is charged before the session
 // is looked at, invalid requests included.
 func (l *Limiter) PerIP(n int, period time.Duration) Limit {
-	return l.rule("PerIP", byIP, n, period, nil)
+	return l.rate("PerIP", byIP, n, period, nil)
+}
+
+// PerNetwork admits n requests per period from one network: /24 for IPv4, /48 for IPv6.
+//
+// It is a second, wider limit beside PerIP, for an attacker who owns many
+// addresses. Its clients are strangers to each other, so keep it generous.
+func (l *Limiter) PerNetwork(n int, period time.Duration) Limit {
+	return l.rate("PerNetwork", byNetwork, n, period, nil)
 }
 
 // Global admits n requests per period from everyone together.
 func (l *Limiter) Global(n int, period time.Duration) Limit {
-	return l.rule("Global", globally, n, period, nil)
+	return l.rate("Global", globally, n, period, nil)
 }
 
 // PerCaller admits n requests per period from one session's Subject.
 func (l *Limiter) PerCaller(n int, period time.Duration) Limit {
-	return l.rule("PerCaller", byCaller, n, period, nil)
+	return l.rate("PerCaller", byCaller, n, period, nil)
 }
+
+// InFlight admits n requests at the same time from everyone together.
+//
+// A place is free again when the handler has ended, however it ends; a hijacked
+// connection may outlive it. A refusal names one second as Retry-After, since
+// nobody knows when a place comes free.
+func (l *Limiter) InFlight(n int) Limit { return l.places("InFlight", globally, n) }
+
+// InFlightPerIP admits n requests at the same time from one address, see [Limiter.PerIP].
+func (l *Limiter) InFlightPerIP(n int) Limit { return l.places("InFlightPerIP", byIP, n) }
+
+// InFlightPerCaller admits n requests at the same time from one session's Subject.
+func (l *Limiter) InFlightPerCaller(n int) Limit { return l.places("InFlightPerCaller", byCaller, n) }
 
 // PerKey admits n requests per period for each key of the service's own.
 //
@@ -144,60 +163,117 @@ func PerKey[S Principal](l *Limiter, key func(caller S, r *http.Request) string,
 	if key == nil {
 		panic("guard: PerKey: key is nil: pass a function of the caller and the request")
 	}
-	return l.rule("PerKey", byKey, n, period, key)
+	return l.rate("PerKey", byKey, n, period, key)
 }
 
 // PerInput admits n requests per period for each key taken from the valid input.
 //
-// It is for routes where the target of an attack stands in the body, such as the
-// account at sign-in. Anyone can spend another's quota there: combine it with
-// PerIP, keep it generous, and let it slow down rather than lock out.
+// It is for routes where the target of an attack stands in the body. Anyone can
+// spend another's quota there: for sign-in use [SlowDown], which cannot be turned
+// against the account's owner; elsewhere combine it with PerIP and keep it generous.
 func PerInput[T any](l *Limiter, key func(input T) string, n int, period time.Duration) Limit {
 	if key == nil {
 		panic("guard: PerInput: key is nil: pass a function of the input")
 	}
-	return l.rule("PerInput", byInput, n, period, key)
+	return l.rate("PerInput", byInput, n, period, key)
 }
 
-func (l *Limiter) rule(maker string, s string, n int, period time.Duration, key any) Limit {
-	switch {
-	case l == nil:
-		panic("guard: " + maker + ": the Limiter is nil: make one with &guard.Limiter{}")
-	case n < 1:
-		panic(fmt.Sprintf("guard: %s: %d requests: write 1 or more", maker, n))
-	case period <= 0:
-		panic(fmt.Sprintf("guard: %s: a period of %s: write a positive one, such as time.Minute", maker, period))
-	case l.Outage < OutageLocal || l.Outage > OutageClosed:
-		panic(fmt.Sprintf("guard: %s: Limiter.Outage is %d: use OutageLocal, OutageOpen or OutageClosed", maker, l.Outage))
+// SlowDown delays failed tries for one account from one client network, and locks nobody out.
+//
+// Five tries may fail at once. Each of the next has to wait, 4 seconds at first,
+// then 4, 8, 14 and never more than 30, told by Retry-After. Tries that succeed or
+// are refused cost nothing, so the right password works at the latest 30 seconds
+// after the last failed try, and at once from every other network (/24 for IPv4,
+// /48 for IPv6), whatever an attacker does elsewhere. It bounds the guesses on one
+// account, not on many: for sign-in combine it with a limit per address.
+//
+//	guard.And(limits.PerIP(5, time.Minute), guard.SlowDown(limits, Login.account))
+//
+// The key is the account's canonical name, whether the account exists or not.
+func SlowDown[T any](l *Limiter, account func(input T) string) Limit {
+	if account == nil {
+		panic("guard: SlowDown: account is nil: pass a function of the input")
 	}
-	return Limit{rules: []rule{{limiter: l, scope: s, count: n, per: period, burst: n, key: key,
-		variant: strconv.Itoa(n) + "/" + period.String()}}}
+	// The bucket that is slowest to give a token decides. Each one's burst puts
+	// its turn after that of the one before.
+	tries := func(burst int, every time.Duration) Limit {
+		one := l.rate("SlowDown", byInput, 1, every, account).Burst(burst).OnFailure().SplitByNetwork()
+		return one.with("SlowDown", func(r *rule) { r.preset = "failures slow down to 30s per input and network" })
+	}
+	return And(tries(5, 4*time.Second), tries(6, 8*time.Second), tries(8, 30*time.Second))
+}
+
+// CostOf charges a limit by weight, such as the tokens of a prompt, instead of 1.
+//
+// The limit is then decided when the input is valid, so add another one for what
+// is refused before. The cost should be the most that the request may cost: the
+// handler sets Call.Cost when it knows better, and the rest is given back. More
+// is charged as far as the bucket reaches, for it never holds less than nothing.
+// A cost below 1 is a mistake of the service and answered as 500, one above the
+// burst can never be paid and is a 429 without Retry-After.
+func CostOf[T any](limit Limit, cost func(input T) int) Limit {
+	if cost == nil {
+		panic("guard: CostOf: cost is nil: pass a function of the input")
+	}
+	return limit.with("CostOf", func(r *rule) {
+		r.mustCount("CostOf")
+		r.weigh = cost
+	})
+}
+
+// Cost sets how many tokens a request takes. The default is 1.
+//
+// It is for a route that is dearer than others in the same named limit.
+func (l Limit) Cost(n int) Limit {
+	if n < 1 {
+		panic(fmt.Sprintf("guard: Cost: %d: write 1 or more", n))
+	}
+	return l.with("Cost", func(r *rule) {
+		r.mustCount("Cost")
+		r.cost = n
+	})
 }
 
 // Named puts the limit's buckets under a name that several routes may share.
 //
-// Without it they belong to the route's pattern.
+// Without it they belong to the route's pattern. A name is at most 200 bytes long.
 func (l Limit) Named(name string) Limit {
-	if name == "" {
+	switch {
+	case name == "":
 		panic("guard: Named: the name is empty: leave Named out to use the route's pattern")
+	case len(name) > maxName:
+		panic(fmt.Sprintf("guard: Named: the name has %d bytes: write at most %d", len(name), maxName))
 	}
 	return l.with("Named", func(r *rule) { r.name = name })
 }
 
-// Burst sets how many requests may come at once. The default is the limit's n.
+const maxName = 200
+
+// Burst sets how many tokens a bucket holds. The default is the limit's n.
 func (l Limit) Burst(n int) Limit {
 	if n < 1 {
 		panic(fmt.Sprintf("guard: Burst: %d: write 1 or more", n))
 	}
-	return l.with("Burst", func(r *rule) { r.burst = n })
+	return l.with("Burst", func(r *rule) {
+		r.mustCount("Burst")
+		r.burst = n
+	})
 }
 
 // OnFailure charges only requests that fail, such as wrong passwords.
 //
-// A token is taken before the handler runs and given back when it succeeds, so
-// that parallel guesses cannot all pass before the first one has failed. The
-// burst must therefore be at least the honest concurrency of one key.
-func (l Limit) OnFailure() Limit { return l.with("OnFailure", func(r *rule) { r.onFailure = true }) }
+// A request succeeds if its handler returned no error and the result could be
+// sent; under [Wrap], if its status is below 400. A token is taken before the
+// handler runs and given back on success, so that parallel guesses cannot all
+// pass before the first one has failed. The burst must therefore be at least the
+// honest concurrency of one key. What a later stage refuses stays charged, and so
+// does a panic.
+func (l Limit) OnFailure() Limit {
+	return l.with("OnFailure", func(r *rule) {
+		r.mustCount("OnFailure")
+		r.onFailure = true
+	})
+}
 
 // SplitByNetwork counts each key apart for each client network as well: /24 for
 // IPv4, /48 for IPv6.
@@ -207,6 +283,9 @@ func (l Limit) OnFailure() Limit { return l.with("OnFailure", func(r *rule) { r.
 func (l Limit) SplitByNetwork() Limit {
 	return l.with("SplitByNetwork", func(r *rule) { r.split = true })
 }
+
+// Hidden keeps the limit out of the headers that Limiter.Headers sends.
+func (l Limit) Hidden() Limit { return l.with("Hidden", func(r *rule) { r.hidden = true }) }
 
 // Shadow evaluates the limit and logs what it would refuse, and refuses nothing.
 func (l Limit) Shadow() Limit { return l.with("Shadow", func(r *rule) { r.shadow = true }) }
@@ -220,301 +299,70 @@ func (l Limit) with(method string, change func(*rule)) Limit {
 	return Limit{rules: []rule{r}}
 }
 
-func (l *Limiter) local() *memory {
-	l.once.Do(func() { l.table = newMemory() })
-	return l.table
-}
-
-// limitPlan is a route's limits, by the stage that decides them.
-type limitPlan[S Principal, T any] struct {
-	session, caller, input []rule
-	id                     string // the name where neither a name nor a pattern is known
-}
-
-func planLimits[S Principal, T any](l Limit) (limitPlan[S, T], error) {
-	var p limitPlan[S, T]
-	if len(l.rules) == 0 && l.reason == "" {
-		return p, errors.New(`the fourth answer (abuse) is the zero Limit: pass limits.PerCaller(60, time.Minute), or guard.Unlimited("why")`)
-	}
-	var errs []error
-	for _, r := range l.rules {
-		switch r.scope {
-		case byIP, globally:
-			p.session = append(p.session, r)
-		case byCaller, byKey:
-			p.caller = append(p.caller, r)
-			errs = append(errs, r.checkCaller(reflect.TypeFor[S](), isFunc[func(S, *http.Request) string](r.key)))
-		case byInput:
-			p.input = append(p.input, r)
-			if !isFunc[func(T) string](r.key) {
-				errs = append(errs, fmt.Errorf("PerInput: its function is a %T, but the route's input is %s", r.key, reflect.TypeFor[T]()))
-			}
-		}
-	}
-	for _, rules := range [][]rule{p.session, p.caller, p.input} {
-		sortByLimiter(rules)
-	}
-	return p, errors.Join(errs...)
-}
-
-// sortByLimiter puts the rules of one Limiter next to each other, in the order
-// of their first appearance, and shadow rules last.
-func sortByLimiter(rules []rule) {
-	first := func(r rule) int {
-		return slices.IndexFunc(rules, func(o rule) bool { return o.limiter == r.limiter })
-	}
-	order := make([]int, len(rules))
-	for i, r := range rules {
-		order[i] = first(r)
-		if r.shadow {
-			order[i] += len(rules)
-		}
-	}
-	sorted := slices.Clone(rules)
-	index := make([]int, len(rules))
-	for i := range index {
-		index[i] = i
-	}
-	slices.SortStableFunc(index, func(a, b int) int { return order[a] - order[b] })
-	for i, j := range index {
-		sorted[i] = rules[j]
-	}
-	copy(rules, sorted)
-}
-
-func (r rule) checkCaller(s reflect.Type, fits bool) error {
+func (l *Limiter) rate(maker, scope string, n int, period time.Duration, key any) Limit {
+	l.mustBe(maker)
 	switch {
-	case r.scope == byCaller && s == reflect.TypeFor[Anonymous]():
-		return errors.New("PerCaller on a route for Anyone: nobody is known there, use PerIP")
-	case r.scope == byKey && !fits:
-		return fmt.Errorf("PerKey: its function is a %T, but the route's caller is %s", r.key, s)
+	case n < 1:
+		panic(fmt.Sprintf("guard: %s: %d requests: write 1 or more", maker, n))
+	case period <= 0:
+		panic(fmt.Sprintf("guard: %s: a period of %s: write a positive one, such as time.Minute", maker, period))
 	}
-	return nil
+	return Limit{rules: []rule{{limiter: l, maker: maker, scope: scope, count: n, per: period, burst: n, cost: 1, key: key,
+		variant: strconv.Itoa(n) + "/" + period.String()}}}
 }
 
-func isFunc[F any](v any) bool { _, ok := v.(F); return ok }
-
-// bucket returns the name under which a rule counts on this route.
-func (r *rule) bucket(x *exchange, fallback string, key *Key) (string, error) {
-	if r.name != "" {
-		return r.name, nil
+func (l *Limiter) places(maker, scope string, n int) Limit {
+	l.mustBe(maker)
+	if n < 1 {
+		panic(fmt.Sprintf("guard: %s: %d requests: write 1 or more", maker, n))
 	}
-	key.Rule = r.variant // two unnamed limits of one route must not share a bucket
+	return Limit{rules: []rule{{limiter: l, maker: maker, scope: scope, count: n, burst: n, cost: 1, inFlight: true,
+		variant: strconv.Itoa(n) + " in flight"}}}
+}
+
+// mustBe panics for a Limiter that could not do what its fields say.
+func (l *Limiter) mustBe(maker string) {
+	mistake := ""
 	switch {
-	case x.r.Pattern != "":
-		return x.r.Pattern, nil
-	case r.limiter.Store != nil:
-		return "", errors.New("a limit in a shared store has neither a name nor a pattern: call Named, or register the guard on a ServeMux")
-	}
-	return fallback, nil
-}
-
-var errNoAddress = errors.New("a limit per address, but the socket has no IP address (a Unix socket?) and ClientIP found none")
-
-// network is the client's address, cut to a prefix for IPv4 and one for IPv6.
-func (x *exchange) network(bits4, bits6 int) (netip.Addr, error) {
-	if !x.addr.IsValid() {
-		return netip.Addr{}, errNoAddress
-	}
-	bits := bits6
-	if x.addr.Is4() {
-		bits = bits4
-	}
-	p, err := x.addr.Prefix(bits)
-	return p.Addr(), err
-}
-
-// beforeSession is stage 1.
-func (p *limitPlan[S, T]) beforeSession(ctx context.Context, x *exchange) error {
-	if len(p.session) == 0 {
-		return nil
-	}
-	return x.take(ctx, p.session, p.id, func(r *rule) (Key, error) {
-		if r.scope == globally {
-			return Key{Scope: globally}, nil
-		}
-		addr, err := x.network(32, 64)
-		return Key{Scope: byIP, Addr: addr}, err
-	})
-}
-
-// perCaller is stage 4.
-func (p *limitPlan[S, T]) perCaller(ctx context.Context, x *exchange, caller S) error {
-	if len(p.caller) == 0 {
-		return nil
-	}
-	return x.take(ctx, p.caller, p.id, func(r *rule) (Key, error) {
-		switch {
-		case r.scope == byCaller && x.caller == "": // AllowAnonymous: nobody may pass uncounted
-			addr, err := x.network(32, 64)
-			return Key{Scope: byIP, Addr: addr}, err
-		case r.scope == byCaller:
-			return Key{Scope: byCaller, Text: x.caller}, nil
-		}
-		return textKey(byKey, r.key.(func(S, *http.Request) string)(caller, x.r))
-	})
-}
-
-// perInput is stage 7.
-func (p *limitPlan[S, T]) perInput(ctx context.Context, x *exchange, input T) error {
-	if len(p.input) == 0 {
-		return nil
-	}
-	return x.take(ctx, p.input, p.id, func(r *rule) (Key, error) {
-		return textKey(byInput, r.key.(func(T) string)(input))
-	})
-}
-
-func textKey(s string, text string) (Key, error) {
-	if text == "" {
-		return Key{}, errors.New("the key function of a limit returned an empty key: all callers would share one bucket")
-	}
-	return Key{Scope: s, Text: text}, nil
-}
-
-// take charges one stage's rules: all of them or none. Rules of one Limiter are
-// one decision of its store; planLimits put them next to each other.
-func (x *exchange) take(ctx context.Context, rules []rule, fallback string, keyOf func(*rule) (Key, error)) error {
-	before := len(x.taken)
-	for len(rules) > 0 {
-		n := 1
-		for n < len(rules) && rules[n].limiter == rules[0].limiter && !rules[n].shadow && !rules[0].shadow {
-			n++
-		}
-		if err := x.takeTogether(ctx, rules[:n], fallback, keyOf); err != nil {
-			x.giveBack(x.taken[before:])
-			x.taken = x.taken[:before]
-			return err
-		}
-		rules = rules[n:]
-	}
-	return nil
-}
-
-func (x *exchange) takeTogether(ctx context.Context, rules []rule, fallback string, keyOf func(*rule) (Key, error)) error {
-	charges := make([]Charge, len(rules))
-	for i := range rules {
-		r := &rules[i]
-		key, err := keyOf(r)
-		if err != nil {
-			return err
-		}
-		if r.split {
-			if key.Addr, err = x.network(24, 48); err != nil {
-				return err
-			}
-		}
-		name, err := r.bucket(x, fallback, &key)
-		if err != nil {
-			return err
-		}
-		charges[i] = Charge{Limit: name, Key: key, Count: r.count, Per: r.per, Burst: r.burst, Cost: 1}
-	}
-	decisions := make([]Decision, len(rules))
-	l := rules[0].limiter
-	store, ok, err := l.take(ctx, x.tell, charges, decisions)
-	if err != nil {
-		return refuseUnavailable.Because(fmt.Errorf("ask the limit store: %w", err))
-	}
-	if ok {
-		for i := range charges {
-			if store != nil {
-				x.taken = append(x.taken, taken{store, charges[i], rules[i].onFailure})
-			}
-		}
-		return nil
-	}
-	refused, wait := explain(charges, decisions)
-	if rules[0].shadow {
-		x.tell.logger().LogAttrs(ctx, slog.LevelInfo, "limit would refuse",
-			slog.String("request_id", x.id), slog.String("route", x.route), slog.String("limit", refused))
-		return nil
-	}
-	e := refuseRate.Because(errors.New(refused))
-	e.RetryAfter = wait
-	return e
-}
-
-// explain names the limit that refuses longest and how long that is.
-func explain(charges []Charge, decisions []Decision) (string, time.Duration) {
-	longest := -1
-	for i, d := range decisions {
-		if !d.Allowed && (longest < 0 || d.RetryAfter > decisions[longest].RetryAfter) {
-			longest = i
-		}
-	}
-	if longest < 0 {
-		return "the store refused without naming a limit", 0
-	}
-	c := charges[longest]
-	return fmt.Sprintf("limit %q of %d per %s by %s is used up", c.Limit, c.Count, c.Per, c.Key.Scope), decisions[longest].RetryAfter
-}
-
-// take asks the store, and does what Outage says where that fails. A nil store
-// with ok means that nothing was charged.
-func (l *Limiter) take(ctx context.Context, tell *Responder, charges []Charge, out []Decision) (Store, bool, error) {
-	if l.Store == nil {
-		m := l.local()
-		return m, m.take(charges, out), nil
-	}
-	ok, err := l.Store.Take(ctx, charges, out)
-	if err == nil {
-		if l.down.CompareAndSwap(true, false) {
-			tell.logger().LogAttrs(ctx, slog.LevelInfo, "limit store is back")
-		}
-		return l.Store, ok, nil
-	}
-	if ctx.Err() == nil && l.down.CompareAndSwap(false, true) {
-		tell.logger().LogAttrs(ctx, slog.LevelError, "limit store failed",
-			slog.String("outage", l.Outage.String()), slog.String("cause", err.Error()))
-	}
-	switch l.Outage {
-	case OutageLocal:
-		m := l.local()
-		return m, m.take(charges, out), nil
-	case OutageOpen:
-		return nil, true, nil
-	}
-	return nil, false, err
-}
-
-// taken is one charge, kept until its request ends.
-type taken struct {
-	store     Store
-	charge    Charge
-	onFailure bool
-}
-
-type outcome int
-
-const (
-	outcomeFailed outcome = iota
-	outcomeOK
-)
-
-// settle gives back what OnFailure limits took, if the request succeeded.
-func (x *exchange) settle(o outcome) {
-	if o != outcomeOK {
+	case l == nil:
+		mistake = "the Limiter is nil: make one with &guard.Limiter{}"
+	case l.Store != nil && isNil(l.Store):
+		mistake = fmt.Sprintf("Limiter.Store is a nil %T: leave the field out to count in this process", l.Store)
+	case l.Outage < OutageLocal || l.Outage > OutageClosed:
+		mistake = fmt.Sprintf("Limiter.Outage is %d: use OutageLocal, OutageOpen or OutageClosed", l.Outage)
+	case l.Instances < 0 || l.Instances > maxInstances:
+		mistake = fmt.Sprintf("Limiter.Instances is %d: write 1 to %d", l.Instances, maxInstances)
+	case l.StoreTimeout < 0 || l.Lease < 0:
+		mistake = "Limiter.StoreTimeout and Limiter.Lease must not be negative: leave them out for the defaults"
+	case l.Buckets < 0 || l.Parked < 0:
+		mistake = "Limiter.Buckets and Limiter.Parked must not be negative: leave them out for the defaults"
+	default:
 		return
 	}
-	for i := range x.taken {
-		if x.taken[i].onFailure {
-			x.giveBack(x.taken[i : i+1])
-		}
-	}
+	panic("guard: " + maker + ": " + mistake)
 }
 
-// giveBack refunds charges. A refund that fails is not retried: its state is
-// unknown, and giving back twice would admit too much.
-func (x *exchange) giveBack(taken []taken) {
-	for _, t := range taken {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), refundTimeout)
-		if err := t.store.Refund(ctx, []Charge{t.charge}); err != nil {
-			x.tell.logger().LogAttrs(ctx, slog.LevelWarn, "limit refund failed",
-				slog.String("request_id", x.id), slog.String("limit", t.charge.Limit), slog.String("cause", err.Error()))
-		}
-		cancel()
-	}
+const maxInstances = 10_000
+
+// LimiterStats is what a Limiter's table in this process holds and did.
+type LimiterStats struct {
+	Buckets   int    // keys in debt with a bucket of their own, now
+	Parked    int    // debts kept in 8 bytes, now
+	Evicted   uint64 // buckets that were parked, because there were too many
+	Forgotten uint64 // parked debts that unknown keys have inherited since
+	Refused   uint64 // requests refused for such an inherited debt: the table is too small for the flood
+	StoreDown bool   // the last call of Store failed
 }
 
-const refundTimeout = time.Second
+// Stats is for metrics. It visits the whole table: call it every few seconds, not
+// for every request.
+func (l *Limiter) Stats() LimiterStats {
+	s := l.local().table.Stats()
+	return LimiterStats{Buckets: s.Live, Parked: s.Parked, Evicted: s.Evicted, Forgotten: s.Forgotten,
+		Refused: s.Overload, StoreDown: l.down.Load()}
+}
+
+func (l *Limiter) local() *memory {
+	l.once.Do(func() { l.table = &memory{bucket.New(bucket.Config{Exact: l.Buckets, Parked: l.Parked})} })
+	return l.table
+}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -60,12 +59,17 @@ type exchange struct {
 	caller  string
 	stage   Stage
 
-	taken    []taken // what the limits charged, to be settled by outcome
-	bodyRead bool    // stage 2 has read the body, which was signed
+	taken    []taken  // charges that depend on the outcome
+	places   []func() // in flight, to be given back
+	quotas   []quota  // for the RateLimit field
+	cost     *int     // what the handler says that the request has cost
+	bodyRead bool     // stage 2 has read the body, which was signed
 	delivery *delivery
 	status   int  // as sent, 0 until then
 	wrote    bool // the status line is out: it can no longer be changed
 	hijacked bool
+	failed   bool // a wrapped handler answered with a refusal of its own
+	broke    bool // the stages did not return
 }
 
 // begin is stage 0. The headers that every response carries are set here, so
@@ -103,6 +107,7 @@ func requestID(r *http.Request, trusted bool) (string, error) {
 // do runs the stages and ends the request: it responds, settles the limits and
 // logs, however the stages end.
 func (x *exchange) do(stages func(*exchange) error) {
+	defer x.leave()
 	returned := false
 	defer func() {
 		if !returned {
@@ -123,6 +128,7 @@ func (x *exchange) do(stages func(*exchange) error) {
 
 // crashed ends a request whose stages panicked or called runtime.Goexit.
 func (x *exchange) crashed(p any) {
+	x.broke = true
 	if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it like this, too
 		x.settle(outcomeFailed)
 		x.tell.report(x.r.Context(), x.event(refuseGone.Because(http.ErrAbortHandler)))
@@ -160,11 +166,10 @@ func (x *exchange) fail(err error, stack *slog.Attr) {
 	x.finishFailed(e, stack)
 }
 
-// finish ends a request that was answered. A wrapped handler may have written a
-// refusal of its own.
+// finish ends a request that was answered.
 func (x *exchange) finish() {
 	o := outcomeOK
-	if x.status >= 400 {
+	if x.failed {
 		o = outcomeFailed
 	}
 	x.settle(o)
@@ -187,6 +192,7 @@ func (x *exchange) event(e *Error) Event {
 	}
 	if e != nil {
 		ev.Code = e.Code
+		ev.Limit = e.limit
 		ev.Err = e.cause
 		if ev.Status == 0 {
 			ev.Status = e.Status
@@ -218,6 +224,7 @@ func (x *exchange) refuse(e *Error) {
 	if e.RetryAfter > 0 {
 		h["Retry-After"] = []string{retryAfter(e.RetryAfter)}
 	}
+	x.announce(e.RetryAfter)
 	if e.closeConn && x.r.ProtoMajor == 1 || x.unread() {
 		h["Connection"] = []string{"close"}
 	}
@@ -233,7 +240,7 @@ func (x *exchange) unread() bool {
 }
 
 func retryAfter(d time.Duration) string {
-	return strconv.FormatInt(max(1, int64(math.Ceil(d.Seconds()))), 10)
+	return strconv.FormatInt(wholeSeconds(d), 10)
 }
 
 // send writes a whole response. An error means that the client is gone: there is

@@ -10,7 +10,7 @@ import (
 //
 // It owns the clock: a bucket holds Burst tokens, refills by Count every Per, and
 // a Store that forgets a bucket must forget only full ones. All methods are safe
-// for concurrent use.
+// for concurrent use, and return when their context ends.
 type Store interface {
 	// Take charges every bucket or none, in one round trip, and fills out, which
 	// has the length of charges. It reports whether all of them allowed it. After
@@ -39,7 +39,8 @@ type Charge struct {
 
 // Key is whom a bucket belongs to.
 //
-// All fields count. Keys hold personal data: a shared store should keep a digest.
+// All fields count. Keys hold personal data and may be as long as an input
+// allows: a shared store should keep a digest.
 type Key struct {
 	Scope string     // what kind of key it is, such as "ip" or "caller"
 	Rule  string     // tells unnamed limits of one route apart; empty for named ones

@@ -88,12 +88,10 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 	return mux, nil
 }
 
-// loginLimits slows guessing down. Five tries a minute for an address; after five failed ones for an account from
-// one network, one every 30 seconds from there. The account's owner, elsewhere, notices nothing.
+// loginLimits slows guessing down and locks nobody out. Five tries a minute for an address; failed ones for an account
+// from one network have to wait longer and longer, at most 30 seconds. The account's owner, elsewhere, notices nothing.
 func loginLimits(limits *guard.Limiter) guard.Limit {
-	return guard.And(
-		limits.PerIP(5, time.Minute),
-		guard.PerInput(limits, Login.account, 1, 30*time.Second).Burst(5).OnFailure().SplitByNetwork())
+	return guard.And(limits.PerIP(5, time.Minute), guard.SlowDown(limits, Login.account))
 }
 
 // publicError says which of the store's errors a caller may learn of.
