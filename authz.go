@@ -29,8 +29,8 @@ type Authorizer[S Principal, R any] struct {
 // Owned loads the resource that a path parameter names and checks its owner.
 //
 // A malformed, a missing and a foreign id get the same 404: nothing tells an
-// outsider which ids exist. load returns [ErrNotFound], or a nil R, for what does
-// not exist; any other error is a 500. A handler that writes should repeat the
+// outsider which ids exist. load returns [ErrNotFound], or a nil or zero R, for what
+// does not exist; any other error is a 500. A handler that writes should repeat the
 // ownership in its statement (WHERE id = ? AND owner_id = ?), since no lock is
 // held between the check and the write.
 func Owned[S Principal, ID, R any](param string, parse func(string) (ID, error), load func(context.Context, ID) (R, error),
@@ -78,7 +78,8 @@ func Within[S Principal, P, ID, R any](parent func() Authorizer[S, P], param str
 // Authorize lets a function of the service's own load the resource and decide.
 //
 // It returns the resource where the caller may use it, and [ErrNotFound] where
-// there is none or none for this caller. Answering 403 there (with [Fail]) tells
+// there is none or none for this caller. A nil or zero R, such as false, is a 404,
+// too; an R of [None] says nothing and needs no value. Answering 403 there (with [Fail]) tells
 // that the resource exists: do it only where that is no secret.
 func Authorize[S Principal, ID, R any](param string, parse func(string) (ID, error),
 	authorize func(ctx context.Context, caller S, id ID) (R, error)) func() Authorizer[S, R] {
@@ -118,10 +119,25 @@ func find[ID, R any](ctx context.Context, r *http.Request, param string, parse f
 	if err != nil {
 		return none, fmt.Errorf("load {%s}: %w", param, err)
 	}
-	if isNil(resource) {
-		return none, fmt.Errorf("%w: load {%s} returned nil", ErrNotFound, param)
+	if isMissing(resource) {
+		return none, fmt.Errorf("%w: load {%s} returned a nil or zero value", ErrNotFound, param)
 	}
 	return resource, nil
+}
+
+// isMissing reports whether what was loaded is nothing: nil or a zero value. The
+// empty owner of a row that was never filled in could equal an empty field of the
+// caller, and an Authorize that returns false and no error means no. Only a type
+// without values, such as None, is never missing.
+func isMissing(v any) bool {
+	switch r := reflect.ValueOf(v); r.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Struct:
+		return r.NumField() > 0 && r.IsZero()
+	default:
+		return r.IsZero()
+	}
 }
 
 const maxID = 256 // bytes of a path parameter
@@ -177,7 +193,7 @@ func OwnedInput[S Principal, T, ID, R, Out any](id func(T) ID, load func(context
 		if err != nil {
 			return none, fmt.Errorf("load the resource that the input names: %w", err)
 		}
-		if isNil(resource) || caller.Subject() == "" || !owns(resource, caller) {
+		if isMissing(resource) || caller.Subject() == "" || !owns(resource, caller) {
 			return none, fmt.Errorf("%w: the resource that the input names is missing or belongs to someone else", ErrNotFound)
 		}
 		return resource, nil

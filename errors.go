@@ -83,6 +83,9 @@ func (e *Error) Because(cause error) *Error {
 
 // Error returns the code and the cause. It is for the log, not for callers.
 func (e *Error) Error() string {
+	if e == nil {
+		return "a nil *guard.Error"
+	}
 	if e.cause != nil {
 		return e.Code + ": " + e.cause.Error()
 	}
@@ -90,7 +93,12 @@ func (e *Error) Error() string {
 }
 
 // Unwrap returns the private cause, or nil.
-func (e *Error) Unwrap() error { return e.cause }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.cause
+}
 
 // The refusals of the library itself. Their texts are part of its contract.
 var (
@@ -199,10 +207,20 @@ func (t *Responder) timeout() time.Duration {
 	return t.Timeout
 }
 
-// public turns any error into the refusal that the caller learns. It fails
-// closed: what nobody made public is an internal error.
+// public is classify after the service's own Map.
 func (t *Responder) public(ctx context.Context, err error) *Error {
-	err = t.mapped(err)
+	return t.classify(ctx, t.mapped(err))
+}
+
+// classify turns any error into the refusal that the caller learns. It fails
+// closed: what nobody made public is an internal error, and so is an error whose
+// own methods panic, such as a typed nil.
+func (t *Responder) classify(ctx context.Context, err error) (refusal *Error) {
+	defer func() {
+		if p := recover(); p != nil {
+			refusal = refuseInternal.Because(fmt.Errorf("a %T that panics when it is looked at: %v", err, p))
+		}
+	}()
 	var e *Error
 	var f *input.Failure
 	var body *input.BodyError
@@ -231,10 +249,15 @@ func (t *Responder) public(ctx context.Context, err error) *Error {
 
 // mapped applies the service's own Map. An error that Map drops stays an error,
 // and one that is public already, such as the 404 of stage 5, stays as it is.
-func (t *Responder) mapped(err error) error {
+func (t *Responder) mapped(err error) (public error) {
 	if _, final := err.(*Error); final || t.Map == nil {
 		return err
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			public = refuseInternal.Because(fmt.Errorf("Responder.Map, or what it returned, panicked: %v", p))
+		}
+	}()
 	m := t.Map(err)
 	if m == nil {
 		return err
@@ -269,10 +292,21 @@ func (t *Responder) fields(in []FieldError) []FieldError {
 	}
 	out := make([]FieldError, len(in))
 	for i, f := range in {
-		f.Message = t.Message(f)
+		f.Message = t.message(f)
 		out[i] = f
 	}
 	return out
+}
+
+// message keeps the English text where the service's own wording panics.
+func (t *Responder) message(f FieldError) (text string) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.logger().Error("Responder.Message panicked", slog.String("code", f.Code), slog.String("cause", fmt.Sprint(p)))
+			text = f.Message
+		}
+	}()
+	return t.Message(f)
 }
 
 // appendError appends the body of an error response. It is written by hand so

@@ -79,7 +79,15 @@ type Guard[T any] struct {
 }
 
 // ServeHTTP takes a request through the stages.
-func (g *Guard[T]) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.serve(w, r) }
+//
+// A zero Guard, which no constructor made, answers 500.
+func (g *Guard[T]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if g == nil || g.serve == nil {
+		http.Error(w, "Internal error.", http.StatusInternalServerError)
+		return
+	}
+	g.serve(w, r)
+}
 
 // New puts a handler behind its five answers.
 //
@@ -105,7 +113,7 @@ func New[S Principal, T, R, Out any](who Authenticator[S], what func() Decoder[T
 // before the first byte is answered by tell.
 func Wrap[S Principal, T, R any](who Authenticator[S], what func() Decoder[T], which func() Authorizer[S, R], limit Limit, tell *Responder,
 	h http.Handler) *Guard[T] {
-	if h == nil {
+	if isNil(h) {
 		panic("guard: Wrap: the handler is nil")
 	}
 	return build("Wrap", who, what, which, limit, tell, wrapping[S, T, R](h, who))
@@ -225,8 +233,9 @@ func build[S Principal, T, R any](maker string, who Authenticator[S], what func(
 		p.limits.bound(tell.timeout())
 	}
 	g.plan = p.describe(limit)
+	asks := p.who.unauthenticated(nil, nil).challenges
 	g.serve = func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{tell: p.tell, private: !p.who.anyone || unsafe(r.Method), route: r.Pattern, w: w, r: r, start: time.Now()}
+		x := &exchange{tell: p.tell, private: !p.who.anyone || unsafe(r.Method), asks: asks, route: r.Pattern, w: w, r: r, start: time.Now()}
 		x.do(p.stages)
 	}
 	return g
@@ -347,7 +356,7 @@ type streamed[S Principal, T, R any] struct {
 
 func (s streamed[S, T, R]) ending() ending[S, T, R] {
 	return ending[S, T, R]{kind: "stream", run: func(_ context.Context, x *exchange, c *Call[S, T, R], _ *input.Body) error {
-		if err := s.handler(x.r.Context(), c, &writer{x.w, x}); err != nil {
+		if err := s.handler(x.r.Context(), c, x.handOver()); err != nil {
 			return err
 		}
 		x.implied()
@@ -393,7 +402,8 @@ func wrapping[S Principal, T, R any](h http.Handler, who Authenticator[S]) endin
 		who.strip(r)
 		giveBack(r, b)
 		defer removeForm(r)
-		h.ServeHTTP(&writer{x.w, x}, r)
+		c.Request = r // nor does it find the credential through its Call
+		h.ServeHTTP(x.handOver(), r)
 		x.implied()
 		x.failed = x.status >= 400
 		return nil

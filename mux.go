@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -50,10 +51,17 @@ func NewMux(tell *Responder) *Mux {
 // It panics as ServeMux does, and where the guard reads a path parameter that the
 // pattern does not have.
 func (m *Mux) Handle(pattern string, g Guarded) {
-	if g == nil || isNil(g) {
+	m.mustBeMade()
+	if isNil(g) {
 		panic("guard: Mux: " + pattern + ": the guard is nil: pass guard.New(…) or guard.Wrap(…)")
 	}
+	if t := reflect.TypeOf(g); t.Kind() != reflect.Pointer || t.Elem().PkgPath() != reflect.TypeFor[Mux]().PkgPath() {
+		panic(fmt.Sprintf("guard: Mux: %s: a %s embeds a guard and may answer without it: pass the guard itself", pattern, t))
+	}
 	b := g.blueprint()
+	if b.who == "" {
+		panic("guard: Mux: " + pattern + ": the guard is the zero Guard: make it with guard.New(…) or guard.Wrap(…)")
+	}
 	have := patternParams(pattern)
 	for _, p := range b.params {
 		if !slices.Contains(have, p) {
@@ -68,22 +76,29 @@ func (m *Mux) Handle(pattern string, g Guarded) {
 //
 // It still gets a request id, panic recovery and a log record.
 func (m *Mux) Unguarded(pattern, reason string, h http.Handler) {
-	if reason == "" {
+	m.mustBeMade()
+	if strings.TrimSpace(reason) == "" {
 		panic("guard: Mux: " + pattern + `: the reason is empty: write why, such as "static files"`)
 	}
-	if h == nil {
+	if isNil(h) {
 		panic("guard: Mux: " + pattern + ": the handler is nil")
 	}
 	m.register(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{tell: m.tell, route: r.Pattern, w: w, r: r, start: time.Now()}
 		x.do(func(x *exchange) error {
 			x.stage = StageHandler
-			h.ServeHTTP(&writer{w, x}, r)
+			h.ServeHTTP(x.handOver(), r)
 			x.implied()
 			return nil
 		})
 	}))
 	m.routes = append(m.routes, Route{Pattern: pattern, Who: "unguarded", What: "-", Which: "-", Limits: "-", Notes: reason})
+}
+
+func (m *Mux) mustBeMade() {
+	if m == nil || m.tell == nil {
+		panic("guard: Mux: it has no Responder for its own refusals: make it with guard.NewMux(errs)")
+	}
 }
 
 // register takes the interceptor off again for requests that found their route:

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"fmt"
 	"log"
 	"log/slog"
 	"net/http"
@@ -73,23 +74,31 @@ func DefaultLevel(e Event) slog.Level {
 }
 
 // report writes the one log record of an event and hands it to Observe. By then
-// the response is written, so a logger or observer that panics must not undo it.
+// the response is written, so none of the service's functions may undo it by a
+// panic, and none may keep the next one from running.
 func (t *Responder) report(ctx context.Context, e Event, extra ...slog.Attr) {
+	level := DefaultLevel(e)
+	if t.Level != nil {
+		e.contain("Level", func() { level = t.Level(e) })
+	}
+	e.contain("Log", func() {
+		if l := t.logger(); l.Enabled(ctx, level) {
+			l.LogAttrs(ctx, level, e.message(), append(e.attrs(), extra...)...)
+		}
+	})
+	if t.Observe != nil {
+		e.contain("Observe", func() { t.Observe(ctx, e) })
+	}
+}
+
+// contain keeps a panic of one of the Responder's functions from going further.
+func (e Event) contain(name string, f func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			log.Printf("guard: Responder.Log or Responder.Observe panicked on request %s: %v", e.RequestID, p)
+			log.Printf("guard: Responder.%s panicked on request %s: %v", name, e.RequestID, p)
 		}
 	}()
-	level := DefaultLevel
-	if t.Level != nil {
-		level = t.Level
-	}
-	if l := t.logger(); l.Enabled(ctx, level(e)) {
-		l.LogAttrs(ctx, level(e), e.message(), append(e.attrs(), extra...)...)
-	}
-	if t.Observe != nil {
-		t.Observe(ctx, e)
-	}
+	f()
 }
 
 func (e Event) message() string {
@@ -126,7 +135,7 @@ func (e Event) attrs() []slog.Attr {
 		a = append(a, slog.String("limit", e.Limit))
 	}
 	if e.Err != nil {
-		a = append(a, slog.String("cause", e.Err.Error()))
+		a = append(a, slog.String("cause", fmt.Sprint(e.Err))) // fmt survives an Error method that panics
 	}
 	return a
 }

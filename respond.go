@@ -1,17 +1,15 @@
 package guard
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,7 +23,8 @@ import (
 //
 // A handler returns it where 200 and a JSON body do not fit. The zero Status is
 // 200, or 204 where B is [None]. A status outside 200 to 399 is answered as 500:
-// refusals are errors, see [Fail].
+// refusals are errors, see [Fail]. Header replaces what the guard would send, but
+// not the request id, X-Content-Type-Options and the framing of the message.
 type Reply[B any] struct {
 	Status  int
 	Header  http.Header
@@ -50,7 +49,8 @@ type replier interface {
 type exchange struct {
 	tell    *Responder
 	route   string
-	private bool // the response may hold private data
+	private bool     // the response may hold private data
+	asks    []string // the challenges of the route's first answer
 	w       http.ResponseWriter
 	r       *http.Request
 	start   time.Time
@@ -68,8 +68,9 @@ type exchange struct {
 	status   int  // as sent, 0 until then
 	wrote    bool // the status line is out: it can no longer be changed
 	hijacked bool
-	failed   bool // a wrapped handler answered with a refusal of its own
-	broke    bool // the stages did not return
+	failed   bool        // a wrapped handler answered with a refusal of its own
+	broke    bool        // the stages did not return
+	before   http.Header // as it was before a handler got the ResponseWriter
 }
 
 // begin is stage 0. The headers that every response carries are set here, so
@@ -81,13 +82,15 @@ func (x *exchange) begin() error {
 	if found.Ignored {
 		x.tell.warnForwarded()
 	}
-	id, err := requestID(x.r, found.TrustedPeer)
-	if err != nil {
-		return fmt.Errorf("make a request id: %w", err)
+	if x.id = outerID(x.w); x.id == "" {
+		id, err := requestID(x.r, found.TrustedPeer)
+		if err != nil {
+			return fmt.Errorf("make a request id: %w", err)
+		}
+		x.id = id
 	}
-	x.id = id
 	h := x.w.Header()
-	h["X-Request-Id"] = []string{id}
+	h["X-Request-Id"] = []string{x.id}
 	h["X-Content-Type-Options"] = []string{"nosniff"}
 	if x.private {
 		h["Cache-Control"] = []string{"no-store"}
@@ -120,7 +123,7 @@ func (x *exchange) do(stages func(*exchange) error) {
 	}
 	returned = true
 	if err != nil {
-		x.fail(err, nil)
+		x.fail(err)
 		return
 	}
 	x.finish()
@@ -136,34 +139,43 @@ func (x *exchange) crashed(p any) {
 	}
 	stack := slog.String("stack", string(debug.Stack()))
 	if p == nil {
-		x.fail(errors.New("runtime.Goexit was called"), &stack)
-		// The goroutine is about to end without net/http's finishing touch.
+		x.end(refuseInternal.Because(errors.New("runtime.Goexit was called")), &stack)
+		// The goroutine goes on ending, without net/http's finishing touch.
 		_ = http.NewResponseController(x.w).Flush()
 		return
 	}
-	if err, ok := p.(error); ok {
-		x.fail(&panicked{err}, &stack)
-		return
-	}
-	x.fail(fmt.Errorf("panic: %v", p), &stack)
-}
-
-// panicked hides the error inside a panic from errors.As: a panic is a 500, even
-// where its value is a *Error.
-type panicked struct{ err error }
-
-func (p *panicked) Error() string { return "panic: " + p.err.Error() }
-
-// fail answers a refusal. Once the status line is out it can only cut the
-// connection, so that the caller does not take half a response for a whole one.
-func (x *exchange) fail(err error, stack *slog.Attr) {
-	e := x.tell.public(x.r.Context(), err)
-	if x.wrote || x.hijacked {
-		x.finishFailed(e, stack)
+	// A panic is a 500 even where its value is a *Error, and Map never sees it.
+	if !x.end(refuseInternal.Because(fmt.Errorf("panic: %v", p)), &stack) {
 		panic(http.ErrAbortHandler)
 	}
-	x.refuse(e)
+}
+
+// fail answers an error of the stages. Once the status line is out it can only
+// cut the connection, so that the caller does not take half a response for a whole one.
+func (x *exchange) fail(err error) {
+	if !x.end(x.refusal(err), nil) {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// refusal is what the caller learns of err. Map is for the errors of the service:
+// those of verifiers and loaders were mapped in their stages.
+func (x *exchange) refusal(err error) *Error {
+	if x.stage == StageHandler {
+		return x.tell.public(x.r.Context(), err)
+	}
+	return x.tell.classify(x.r.Context(), err)
+}
+
+// end answers a refusal, if the status line is not out yet, settles the limits
+// and logs. It reports whether it could answer.
+func (x *exchange) end(e *Error, stack *slog.Attr) bool {
+	answer := !x.wrote && !x.hijacked
+	if answer {
+		x.refuse(e)
+	}
 	x.finishFailed(e, stack)
+	return answer
 }
 
 // finish ends a request that was answered.
@@ -208,35 +220,45 @@ var staleHeaders = []string{"Etag", "Last-Modified", "Expires", "Accept-Ranges",
 
 // refuse writes an error response.
 func (x *exchange) refuse(e *Error) {
+	x.takeBack()
 	h := x.w.Header()
 	for _, name := range staleHeaders {
 		delete(h, name)
 	}
-	if x.id != "" { // a wrapped handler may have touched them
-		h["X-Request-Id"] = []string{x.id}
-	}
 	h["X-Content-Type-Options"] = []string{"nosniff"}
 	h["Cache-Control"] = []string{"no-store"}
 	h["Content-Type"] = []string{x.tell.Format.contentType()}
-	if len(e.challenges) > 0 {
-		h["Www-Authenticate"] = e.challenges
+	if c := x.challenges(e); len(c) > 0 {
+		h["Www-Authenticate"] = c
 	}
 	if e.RetryAfter > 0 {
 		h["Retry-After"] = []string{retryAfter(e.RetryAfter)}
 	}
 	x.announce(e.RetryAfter)
-	if e.closeConn && x.r.ProtoMajor == 1 || x.unread() {
-		h["Connection"] = []string{"close"}
+	if x.r.ProtoMajor == 1 && (e.closeConn || x.unread()) {
+		x.hangUp()
 	}
 	x.send(e.Status, x.tell.appendError(make([]byte, 0, 256), e, x.id))
 }
 
-// unread reports whether a refusal leaves so large a body behind that net/http
-// would read a part of it only to keep the connection. The sender of a refused
-// upload pays for a new connection instead.
+// challenges is what a 401 asks for (RFC 9110, section 15.5.2 wants it on every
+// one): a handler's own Fail(401) gets those of its route.
+func (x *exchange) challenges(e *Error) []string {
+	switch {
+	case len(e.challenges) > 0 || e.Status != http.StatusUnauthorized:
+		return e.challenges
+	case len(x.asks) > 0:
+		return x.asks
+	}
+	return []string{"Bearer"}
+}
+
+// unread reports whether a refusal leaves a body behind that is large, or that
+// the client will not even begin to send. Its sender pays for a new connection.
 func (x *exchange) unread() bool {
 	const cheap = 16 << 10
-	return x.stage < StageWhat && !x.bodyRead && x.r.ProtoMajor == 1 && (x.r.ContentLength < 0 || x.r.ContentLength > cheap)
+	n := x.r.ContentLength
+	return x.stage < StageWhat && !x.bodyRead && (n < 0 || n > cheap || n > 0 && x.r.Header["Expect"] != nil)
 }
 
 func retryAfter(d time.Duration) string {
@@ -285,8 +307,9 @@ func (x *exchange) reply(out any) error {
 		}
 		b = append(b, '\n')
 	}
-	if status == http.StatusNoContent || status == http.StatusNotModified {
-		b = nil // RFC 9110, sections 15.3.5 and 15.4.5
+	switch status {
+	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified:
+		b = nil // RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5
 	}
 	x.writeResult(status, header, cookies, b)
 	return nil
@@ -295,15 +318,23 @@ func (x *exchange) reply(out any) error {
 // encoding replaces invalid UTF-8 in a stored string instead of failing on it.
 var encoding = jsontext.AllowInvalidUTF8(true)
 
+// ownHeaders are set by the guard alone: what a Reply says of them is ignored.
+var ownHeaders = []string{"X-Request-Id", "X-Content-Type-Options", "Content-Length", "Transfer-Encoding", "Trailer"}
+
 func (x *exchange) writeResult(status int, header http.Header, cookies []*http.Cookie, body []byte) {
 	h := x.w.Header()
 	for name, values := range header {
-		h[http.CanonicalHeaderKey(name)] = values
+		if name = http.CanonicalHeaderKey(name); !slices.Contains(ownHeaders, name) {
+			h[name] = slices.Clip(values) // a handler may share it between requests: cookies must not be appended to it
+		}
 	}
 	for _, c := range cookies {
 		if v := c.String(); v != "" {
 			h.Add("Set-Cookie", v)
 		}
+	}
+	if h["Set-Cookie"] != nil && h["Cache-Control"] == nil {
+		h["Cache-Control"] = []string{"no-store"} // a cookie is one client's, and no cache minds it (RFC 9111, section 7.3)
 	}
 	if body != nil && h["Content-Type"] == nil {
 		h["Content-Type"] = []string{"application/json; charset=utf-8"}
@@ -312,74 +343,17 @@ func (x *exchange) writeResult(status int, header http.Header, cookies []*http.C
 	x.send(status, body)
 }
 
-// implied notes the 200 that net/http sends for a handler that wrote nothing.
-func (x *exchange) implied() {
-	if x.status == 0 {
-		x.status = http.StatusOK
-	}
-}
-
 // isNil reports whether v is nil, or an interface around a nil.
 func isNil(v any) bool {
 	if v == nil {
 		return true
 	}
 	switch r := reflect.ValueOf(v); r.Kind() {
-	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Interface, reflect.Chan, reflect.UnsafePointer:
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Func, reflect.Interface, reflect.Chan, reflect.UnsafePointer:
 		return r.IsNil()
 	}
 	return false
 }
-
-// writer is the http.ResponseWriter that streams and wrapped handlers get. It
-// notes what was sent and otherwise stays out of the way.
-type writer struct {
-	http.ResponseWriter
-	x *exchange
-}
-
-func (w *writer) WriteHeader(status int) {
-	if status >= 200 && !w.x.wrote {
-		w.x.wrote, w.x.status = true, status
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *writer) implicit() {
-	if !w.x.wrote {
-		w.x.wrote, w.x.status = true, http.StatusOK
-	}
-}
-
-func (w *writer) Write(b []byte) (int, error) {
-	w.implicit()
-	return w.ResponseWriter.Write(b)
-}
-
-// ReadFrom keeps sendfile for downloads.
-func (w *writer) ReadFrom(r io.Reader) (int64, error) {
-	w.implicit()
-	return io.Copy(w.ResponseWriter, r)
-}
-
-// Flush is here for code that asks for an http.Flusher instead of using an
-// http.ResponseController.
-func (w *writer) Flush() { _ = w.FlushError() }
-
-func (w *writer) FlushError() error {
-	w.implicit()
-	return http.NewResponseController(w.ResponseWriter).Flush()
-}
-
-func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	c, b, err := http.NewResponseController(w.ResponseWriter).Hijack()
-	if err == nil {
-		w.x.hijacked, w.x.status = true, http.StatusSwitchingProtocols
-	}
-	return c, b, err
-}
-
-func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // stageContext bounds the stages in time.
 func (t *Responder) stageContext(ctx context.Context) (context.Context, context.CancelFunc) {
