@@ -384,28 +384,3 @@ func (o ownedInput[S, T, R, Out]) ending() ending[S, T, None] {
 			return inner.run(ctx, x, owned, b)
 		}}
 }
-
-type callKey struct{}
-
-// CallOf returns the Call of a request that [Wrap] guards.
-//
-// The type arguments are the route's own. It reports false where there is no Call
-// or one of other types.
-func CallOf[S Principal, T, R any](ctx context.Context) (*Call[S, T, R], bool) {
-	c, ok := ctx.Value(callKey{}).(*Call[S, T, R])
-	return c, ok
-}
-
-func wrapping[S Principal, T, R any](h http.Handler, who Authenticator[S]) ending[S, T, R] {
-	return ending[S, T, R]{kind: "wrap", run: func(_ context.Context, x *exchange, c *Call[S, T, R], b *input.Body) error {
-		r := x.r.Clone(context.WithValue(x.r.Context(), callKey{}, c))
-		who.strip(r)
-		giveBack(r, b)
-		defer removeForm(r)
-		c.Request = r // nor does it find the credential through its Call
-		h.ServeHTTP(x.handOver(), r)
-		x.implied()
-		x.failed = x.status >= 400
-		return nil
-	}}
-}
