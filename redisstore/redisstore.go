@@ -20,6 +20,10 @@
 // first few, and what a limit does meanwhile is guard.Limiter's Outage. A call whose
 // answer was lost is never repeated: it may have charged, but never admits twice.
 //
+// guard.Limiter logs an outage once. The client itself logs each failed dial to the
+// standard error; a service turns that off in main, with logging.Disable of
+// github.com/redis/go-redis/v9/logging.
+//
 // # What is stored
 //
 // Keys are digests: no address, account or message id is readable, unless somebody

@@ -13,9 +13,15 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/routeguard/guard/redisstore"
 )
+
+func TestMain(m *testing.M) {
+	logging.Disable() // each failed dial
+	os.Exit(m.Run())
+}
 
 // server is a redis-server of the test's own, on a loopback port.
 type server struct {
