@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/routeguard/guard"
-	"github.com/routeguard/guard/internal/replay"
 )
 
 // Store checks a guard.Store against the contract of its interface.
@@ -52,7 +51,7 @@ func SharedStore(t *testing.T, open func(t *testing.T, clock *Clock, n int) []gu
 // ReplayStore checks a store of webhook deliveries against its contract.
 //
 // It calls open once for each case, for an empty store.
-func ReplayStore(t *testing.T, open func(t *testing.T, clock *Clock) replay.Store) {
+func ReplayStore(t *testing.T, open func(t *testing.T, clock *Clock) guard.ReplayStore) {
 	t.Helper()
 	for _, c := range replayCases() {
 		t.Run(c.name, func(t *testing.T) {

@@ -7,7 +7,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/routeguard/guard/internal/replay"
+	"github.com/routeguard/guard"
+)
+
+// The bounds of guard.ReplayStore, in bytes.
+const (
+	maxKeyBytes   = 512
+	maxOwnerBytes = 64
 )
 
 // replayCase is one rule of the contract, and why it is there.
@@ -21,10 +27,10 @@ type replayCase struct {
 type replaySuite struct {
 	T     reporter
 	clock *Clock
-	store replay.Store
+	store guard.ReplayStore
 }
 
-func (s *replaySuite) want(want replay.State, key, owner string, lease time.Duration) {
+func (s *replaySuite) want(want guard.ReplayState, key, owner string, lease time.Duration) {
 	s.T.Helper()
 	got, err := s.store.Claim(context.Background(), key, owner, lease)
 	if err != nil {
@@ -81,78 +87,78 @@ func replayCases() []replayCase {
 }
 
 func firstClaim(s *replaySuite) {
-	s.want(replay.Claimed, "k", "a", time.Hour)
-	s.want(replay.Running, "k", "b", time.Hour)
-	s.want(replay.Running, "k", "c", time.Hour)
+	s.want(guard.ReplayClaimed, "k", "a", time.Hour)
+	s.want(guard.ReplayRunning, "k", "b", time.Hour)
+	s.want(guard.ReplayRunning, "k", "c", time.Hour)
 }
 
 func staysDelivered(s *replaySuite) {
-	s.want(replay.Claimed, "k", "a", time.Hour)
+	s.want(guard.ReplayClaimed, "k", "a", time.Hour)
 	s.done("k", time.Hour)
-	s.want(replay.Delivered, "k", "b", time.Hour)
-	s.want(replay.Delivered, "k", "a", time.Hour)
+	s.want(guard.ReplayDelivered, "k", "b", time.Hour)
+	s.want(guard.ReplayDelivered, "k", "a", time.Hour)
 	s.release("k", "a")
-	s.want(replay.Delivered, "k", "c", time.Hour)
+	s.want(guard.ReplayDelivered, "k", "c", time.Hour)
 }
 
 func released(s *replaySuite) {
-	s.want(replay.Claimed, "k", "a", time.Hour)
+	s.want(guard.ReplayClaimed, "k", "a", time.Hour)
 	s.release("k", "a")
-	s.want(replay.Claimed, "k", "b", time.Hour)
+	s.want(guard.ReplayClaimed, "k", "b", time.Hour)
 	s.release("unknown", "a")
 }
 
 func leaseEnds(s *replaySuite) {
-	s.want(replay.Claimed, "k", "a", s.clock.unit())
+	s.want(guard.ReplayClaimed, "k", "a", s.clock.unit())
 	s.clock.wait(s.clock.unit() + 5*time.Millisecond)
-	s.want(replay.Claimed, "k", "b", time.Hour)
-	s.want(replay.Running, "k", "a", time.Hour)
+	s.want(guard.ReplayClaimed, "k", "b", time.Hour)
+	s.want(guard.ReplayRunning, "k", "a", time.Hour)
 }
 
 func keepEnds(s *replaySuite) {
 	s.done("short", s.clock.unit())
 	s.done("long", time.Hour)
 	s.clock.wait(s.clock.unit() + 5*time.Millisecond)
-	s.want(replay.Claimed, "short", "a", time.Hour)
-	s.want(replay.Delivered, "long", "a", time.Hour)
+	s.want(guard.ReplayClaimed, "short", "a", time.Hour)
+	s.want(guard.ReplayDelivered, "long", "a", time.Hour)
 }
 
 func onlyTheOwner(s *replaySuite) {
-	s.want(replay.Claimed, "k", "a", time.Hour)
+	s.want(guard.ReplayClaimed, "k", "a", time.Hour)
 	s.release("k", "b")
-	s.want(replay.Running, "k", "c", time.Hour)
+	s.want(guard.ReplayRunning, "k", "c", time.Hour)
 
-	s.want(replay.Claimed, "late", "a", s.clock.unit())
+	s.want(guard.ReplayClaimed, "late", "a", s.clock.unit())
 	s.clock.wait(s.clock.unit() + 5*time.Millisecond)
-	s.want(replay.Claimed, "late", "b", time.Hour)
+	s.want(guard.ReplayClaimed, "late", "b", time.Hour)
 	s.release("late", "a")
-	s.want(replay.Running, "late", "c", time.Hour)
+	s.want(guard.ReplayRunning, "late", "c", time.Hour)
 }
 
 func doneAnyway(s *replaySuite) {
 	s.done("unclaimed", time.Hour)
-	s.want(replay.Delivered, "unclaimed", "a", time.Hour)
+	s.want(guard.ReplayDelivered, "unclaimed", "a", time.Hour)
 
-	s.want(replay.Claimed, "k", "a", s.clock.unit())
+	s.want(guard.ReplayClaimed, "k", "a", s.clock.unit())
 	s.clock.wait(s.clock.unit() + 5*time.Millisecond)
-	s.want(replay.Claimed, "k", "b", time.Hour)
+	s.want(guard.ReplayClaimed, "k", "b", time.Hour)
 	s.done("k", time.Hour)
 	s.release("k", "b")
-	s.want(replay.Delivered, "k", "c", time.Hour)
+	s.want(guard.ReplayDelivered, "k", "c", time.Hour)
 }
 
 func messagesApart(s *replaySuite) {
-	longest := strings.Repeat("k", replay.MaxKeyBytes)
+	longest := strings.Repeat("k", maxKeyBytes)
 	for i, key := range []string{"POST /a m1", "POST /a m2", "POST /b m1", "post /a m1", "POST /a m1 ", longest, longest[1:]} {
-		s.want(replay.Claimed, key, fmt.Sprint("owner", i), time.Hour)
+		s.want(guard.ReplayClaimed, key, fmt.Sprint("owner", i), time.Hour)
 	}
 }
 
 func claimAgain(s *replaySuite) {
-	owner := strings.Repeat("o", replay.MaxOwnerBytes)
-	s.want(replay.Claimed, "k", owner, time.Hour)
-	s.want(replay.Claimed, "k", owner, time.Hour)
-	s.want(replay.Running, "k", owner[1:], time.Hour)
+	owner := strings.Repeat("o", maxOwnerBytes)
+	s.want(guard.ReplayClaimed, "k", owner, time.Hour)
+	s.want(guard.ReplayClaimed, "k", owner, time.Hour)
+	s.want(guard.ReplayRunning, "k", owner[1:], time.Hour)
 }
 
 func oneClaim(s *replaySuite) {
@@ -164,9 +170,9 @@ func oneClaim(s *replaySuite) {
 			switch {
 			case err != nil:
 				s.T.Errorf("Claim: %v", err)
-			case state == replay.Claimed:
+			case state == guard.ReplayClaimed:
 				claims.Add(1)
-			case state != replay.Running:
+			case state != guard.ReplayRunning:
 				s.T.Errorf("Claim is %v, want claimed or running", state)
 			}
 		})
@@ -178,7 +184,7 @@ func oneClaim(s *replaySuite) {
 
 func badArguments(s *replaySuite) {
 	ctx := context.Background()
-	longKey, longOwner := strings.Repeat("k", replay.MaxKeyBytes+1), strings.Repeat("o", replay.MaxOwnerBytes+1)
+	longKey, longOwner := strings.Repeat("k", maxKeyBytes+1), strings.Repeat("o", maxOwnerBytes+1)
 	for _, bad := range []struct {
 		key, owner string
 		d          time.Duration
@@ -197,7 +203,7 @@ func badArguments(s *replaySuite) {
 			s.T.Errorf("Release(%d bytes, %d bytes) is no error", len(bad.key), len(bad.owner))
 		}
 	}
-	s.want(replay.Claimed, "k", "b", time.Hour)
+	s.want(guard.ReplayClaimed, "k", "b", time.Hour)
 }
 
 func noVerdict(s *replaySuite) {
@@ -207,23 +213,23 @@ func noVerdict(s *replaySuite) {
 	if err != nil && state != 0 {
 		s.T.Errorf("Claim is %v with the error %v, want the zero state", state, err)
 	}
-	if err == nil && state != replay.Claimed {
+	if err == nil && state != guard.ReplayClaimed {
 		s.T.Errorf("Claim is %v, want claimed or an error", state)
 	}
 	s.release("k", "a") // safe whatever became of the claim
-	s.want(replay.Claimed, "k", "b", time.Hour)
+	s.want(guard.ReplayClaimed, "k", "b", time.Hour)
 }
 
 func afterTheRequest(s *replaySuite) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	s.want(replay.Claimed, "k", "a", time.Hour)
+	s.want(guard.ReplayClaimed, "k", "a", time.Hour)
 	if err := s.store.Release(ctx, "k", "a"); err != nil {
 		s.T.Errorf("Release: %v", err)
 	}
-	s.want(replay.Claimed, "k", "b", time.Hour)
+	s.want(guard.ReplayClaimed, "k", "b", time.Hour)
 	if err := s.store.Done(ctx, "k", time.Hour); err != nil {
 		s.T.Errorf("Done: %v", err)
 	}
-	s.want(replay.Delivered, "k", "c", time.Hour)
+	s.want(guard.ReplayDelivered, "k", "c", time.Hour)
 }

@@ -86,8 +86,7 @@ type Options struct {
 
 // Store keeps limits, deliveries and revoked tokens on Redis.
 //
-// It is a guard.Store, and its Claim, Done and Release are a replay store for
-// webhooks. It is safe for concurrent use and starts no goroutine. The zero value and
+// It is a guard.Store and a guard.ReplayStore. It is safe for concurrent use and starts no goroutine. The zero value and
 // nil return errors.
 type Store struct {
 	client  redis.UniversalClient

@@ -15,7 +15,6 @@ import (
 
 	"github.com/routeguard/guard"
 	"github.com/routeguard/guard/guardtest"
-	"github.com/routeguard/guard/internal/replay"
 	"github.com/routeguard/guard/redisstore"
 )
 
@@ -43,7 +42,7 @@ func TestConformance(t *testing.T) {
 func TestReplayConformance(t *testing.T) {
 	t.Parallel()
 	srv := startServer(t)
-	guardtest.ReplayStore(t, func(t *testing.T, clock *guardtest.Clock) replay.Store {
+	guardtest.ReplayStore(t, func(t *testing.T, clock *guardtest.Clock) guard.ReplayStore {
 		clock.RealTime()
 		return connect(t, srv.url(), redisstore.Options{Prefix: prefix(t), Timeout: patient})
 	})
@@ -154,7 +153,7 @@ func TestScriptsAreSentAgainAfterAFlush(t *testing.T) {
 			t.Errorf("got %d left, want %d: charged once", out[0].Remaining, 99-i)
 		}
 		srv.do("SCRIPT", "FLUSH")
-		if state, err := s.Claim(ctx, fmt.Sprint("m", i), "owner", time.Hour); state != replay.Claimed || err != nil {
+		if state, err := s.Claim(ctx, fmt.Sprint("m", i), "owner", time.Hour); state != guard.ReplayClaimed || err != nil {
 			t.Errorf("got %v and %v, want claimed", state, err)
 		}
 	}

@@ -6,10 +6,16 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/routeguard/guard/internal/replay"
+	"github.com/routeguard/guard"
 )
 
-var _ replay.Store = (*Store)(nil)
+var _ guard.ReplayStore = (*Store)(nil)
+
+// The bounds of guard.ReplayStore, in bytes.
+const (
+	maxKeyBytes   = 512
+	maxOwnerBytes = 64
+)
 
 // What the key of a message holds. No owner's mark is that of a delivered message.
 const (
@@ -17,12 +23,9 @@ const (
 	ownedBy   = "owner:"
 )
 
-// Claim gives an absent message to owner until the lease ends.
-//
-// It reports claimed, also when owner claims again, which does not extend the lease;
-// running, where another owner holds it; or delivered.
-func (s *Store) Claim(ctx context.Context, key, owner string, lease time.Duration) (replay.State, error) {
-	if err := errors.Join(checkText("key", key, replay.MaxKeyBytes), checkText("owner", owner, replay.MaxOwnerBytes), checkTime("lease", lease)); err != nil {
+// Claim implements guard.ReplayStore. Claiming again does not extend the lease.
+func (s *Store) Claim(ctx context.Context, key, owner string, lease time.Duration) (guard.ReplayState, error) {
+	if err := errors.Join(checkText("key", key, maxKeyBytes), checkText("owner", owner, maxOwnerBytes), checkTime("lease", lease)); err != nil {
 		return 0, fmt.Errorf("redisstore: claim: %w", err)
 	}
 	reply, err := s.run(ctx, claimScript, []string{s.key(kindMessage, key)}, ownedBy+owner, delivered, millis(lease))
@@ -31,31 +34,29 @@ func (s *Store) Claim(ctx context.Context, key, owner string, lease time.Duratio
 	}
 	switch reply {
 	case int64(1):
-		return replay.Claimed, nil
+		return guard.ReplayClaimed, nil
 	case int64(2):
-		return replay.Running, nil
+		return guard.ReplayRunning, nil
 	case int64(3):
-		return replay.Delivered, nil
+		return guard.ReplayDelivered, nil
 	}
 	return 0, fmt.Errorf("redisstore: claim: %w", errReply)
 }
 
-// Done makes a message delivered until keep ends, whatever its state was.
+// Done implements guard.ReplayStore.
 //
 // It goes on when ctx is canceled, and tries twice: the work is done, and forgetting
 // that would do it again.
 func (s *Store) Done(ctx context.Context, key string, keep time.Duration) error {
-	if err := errors.Join(checkText("key", key, replay.MaxKeyBytes), checkTime("keep", keep)); err != nil {
+	if err := errors.Join(checkText("key", key, maxKeyBytes), checkTime("keep", keep)); err != nil {
 		return fmt.Errorf("redisstore: done: %w", err)
 	}
 	return s.setTwice(context.WithoutCancel(ctx), "done", s.key(kindMessage, key), delivered, keep)
 }
 
-// Release ends the claim of owner, and does nothing where owner has none.
-//
-// It goes on when ctx is canceled.
+// Release implements guard.ReplayStore. It goes on when ctx is canceled.
 func (s *Store) Release(ctx context.Context, key, owner string) error {
-	if err := errors.Join(checkText("key", key, replay.MaxKeyBytes), checkText("owner", owner, replay.MaxOwnerBytes)); err != nil {
+	if err := errors.Join(checkText("key", key, maxKeyBytes), checkText("owner", owner, maxOwnerBytes)); err != nil {
 		return fmt.Errorf("redisstore: release: %w", err)
 	}
 	_, err := s.run(context.WithoutCancel(ctx), releaseScript, []string{s.key(kindMessage, key)}, ownedBy+owner)
