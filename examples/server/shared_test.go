@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"maps"
 	"net"
 	"net/http"
 	"os/exec"
@@ -99,6 +100,30 @@ func TestInstancesShareTheirLimits(t *testing.T) {
 	most := 30 + int(time.Since(began)/(2*time.Second))
 	if total[200] > most || total[200]+total[503] < 30 || total[429] == 0 {
 		t.Errorf("got %v from two instances, want 30 admitted", total)
+	}
+}
+
+func TestInstancesHandleABillingMessageOnce(t *testing.T) {
+	t.Parallel()
+	redis, kill := startRedis(t)
+	env := maps.Clone(billingSettings)
+	env["REDIS_URL"], env["LIMITER_OUTAGE"] = redis, outageOpen
+	first, second := startService(t, env), startService(t, env)
+	message := signed("msg_1", time.Now(), invoicePaid, billingKey)
+	for range 2 {
+		for _, s := range []*service{first, second} {
+			// A machine that is too busy to answer in time makes it a 503, and the sender tries again.
+			if r := s.do(t, "POST", "/webhooks/billing", invoicePaid, message...); r.status != 204 && r.status != 503 {
+				t.Errorf("got %d %s, want 204", r.status, r.body)
+			}
+		}
+	}
+	if n := strings.Count(first.log.String()+second.log.String(), `"stage":"respond"`); n != 1 {
+		t.Errorf("the handler ran %d times, want once", n)
+	}
+	kill()
+	if r := first.do(t, "POST", "/webhooks/billing", invoicePaid, signed("msg_2", time.Now(), invoicePaid, billingKey)...); r.status != 503 {
+		t.Errorf("without Redis: got %d %s, want 503: it may be a repeat", r.status, r.body)
 	}
 }
 
