@@ -168,6 +168,21 @@ func TestARequestThatGoesAwayIsNoFailure(t *testing.T) {
 	}
 }
 
+// A caller with a shorter time limit than the store's must not keep the breaker shut.
+func TestShortDeadlinesOfCallersOpenTheBreakerToo(t *testing.T) {
+	t.Parallel()
+	srv := startServer(t)
+	proxy := startProxy(t, srv.addr)
+	s := connect(t, "redis://"+proxy.addr, redisstore.Options{Timeout: 200 * time.Millisecond})
+	proxy.slow(time.Second)
+	eventually(t, "the store stops asking", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		_, err := s.Take(ctx, []guard.Charge{charge("GET /", "key", 5, time.Hour)}, make([]guard.Decision, 1))
+		return errors.Is(err, redisstore.ErrDown)
+	})
+}
+
 // The client repeats what fails, and New cannot see that: the command must forbid it.
 func TestATakeWhoseAnswerIsLostIsNotRepeated(t *testing.T) {
 	t.Parallel()

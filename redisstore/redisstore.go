@@ -230,13 +230,14 @@ func (s *Store) ask(ctx context.Context, call func(context.Context) error) error
 
 // try makes one call within the time limit and tells the breaker what became of it.
 func (s *Store) try(ctx context.Context, turn turn, call func(context.Context) error) error {
+	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	err := call(limited)
 	switch {
 	case err == nil || isAnswer(err):
 		s.breaker.succeeded()
-	case over(ctx):
+	case over(ctx) && (ctx.Err() == context.Canceled || time.Since(began) < s.timeout/5):
 		s.breaker.undecided(turn)
 	default:
 		s.breaker.failed(err)
@@ -245,7 +246,8 @@ func (s *Store) try(ctx context.Context, turn turn, call func(context.Context) e
 }
 
 // over reports whether the caller's own context has ended, which says nothing about
-// Redis. The client may notice a deadline before the context does.
+// Redis unless the call had some time. The client may notice a deadline before the
+// context does.
 func over(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
