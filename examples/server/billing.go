@@ -6,11 +6,17 @@ import (
 	"encoding/json"
 
 	"github.com/routeguard/guard"
+	"github.com/routeguard/guard/redisstore"
 )
 
-// billingSender says whose messages the billing route accepts. A delivered one is remembered for a day.
-func (c config) billingSender() guard.Webhook {
-	return guard.Webhook{Secrets: []string{webhookPrefix + base64.StdEncoding.EncodeToString(c.webhookSecret)}}
+// billingSender says whose messages the billing route accepts. A delivered one is remembered for a day: in shared, or in
+// this process where that is nil.
+func (c config) billingSender(shared *redisstore.Store) guard.Webhook {
+	w := guard.Webhook{Secrets: []string{webhookPrefix + base64.StdEncoding.EncodeToString(c.webhookSecret)}}
+	if shared != nil {
+		w.Replay = shared
+	}
+	return w
 }
 
 type BillingEvent struct {

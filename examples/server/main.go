@@ -18,11 +18,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/redis/go-redis/v9/logging"
+
 	"github.com/routeguard/guard/examples/server/password"
 	"github.com/routeguard/guard/examples/server/store"
 )
 
 func main() {
+	logging.Disable() // go-redis would log every try during an outage, which the limiter logs once
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {
@@ -45,12 +48,18 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		return err
 	}
 	defer db.Close()
+	shared, err := cfg.sharedStore()
+	if err != nil {
+		return err
+	}
+	defer shared.Close()
 
 	log := cfg.logger(stderr)
 	a := &app{
 		store:     db,
 		passwords: password.New(runtime.GOMAXPROCS(0)),
 		tokens:    signer{key: cfg.jwtHS256Key, issuer: cfg.jwtIssuer, audience: cfg.jwtAudience},
+		shared:    shared,
 	}
 	mux, err := a.routes(cfg, log)
 	if err != nil {

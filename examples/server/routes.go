@@ -10,6 +10,7 @@ import (
 	"github.com/routeguard/guard"
 	"github.com/routeguard/guard/examples/server/password"
 	"github.com/routeguard/guard/examples/server/store"
+	"github.com/routeguard/guard/redisstore"
 )
 
 const sessionCookie guard.SessionCookie = "__Host-session"
@@ -20,6 +21,7 @@ type app struct {
 	passwords *password.Hasher
 	tokens    signer
 	searches  searchCache
+	shared    *redisstore.Store // nil: this instance is by itself
 }
 
 // routes puts every handler behind its five answers.
@@ -29,7 +31,7 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 	if err != nil {
 		return nil, err
 	}
-	billing, err := guard.Signed(cfg.billingSender())
+	billing, err := guard.Signed(cfg.billingSender(a.shared))
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +44,7 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 
 	anyone := guard.AllowOrigins(cfg.origins, guard.Anyone)
 	signedIn := guard.Only(users, (*Session).IsSignedIn)
-	limits := &guard.Limiter{}
+	limits := cfg.limiter(a.shared)
 	perCaller := limits.PerCaller(cfg.callerLimit, time.Minute)
 
 	mux := guard.NewMux(errs)

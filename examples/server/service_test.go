@@ -53,8 +53,13 @@ func startService(t *testing.T, settings map[string]string) *service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
+	shared, err := cfg.sharedStore()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { shared.Close() })
 	s.app = &app{
-		store: db, passwords: password.New(2),
+		store: db, shared: shared, passwords: password.New(2),
 		tokens: signer{key: cfg.jwtHS256Key, issuer: cfg.jwtIssuer, audience: cfg.jwtAudience},
 	}
 	mux, err := s.routes(cfg, cfg.logger(s.log))

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"maps"
+	"net"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// startRedis starts a redis-server, or skips the test where there is none. It returns its URL and what kills it.
+func startRedis(t *testing.T) (url string, kill func()) {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("no redis-server in PATH")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := listener.Addr().String()
+	listener.Close()
+	_, port, _ := net.SplitHostPort(addr)
+	cmd := exec.Command(path, "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", t.TempDir())
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill = func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	t.Cleanup(kill)
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", addr); err == nil {
+			conn.Close()
+			return "redis://" + addr + "/0", kill
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("redis-server does not listen")
+		}
+	}
+}
+
+// startInstance runs the service as main does, and returns its address and its log.
+func startInstance(t *testing.T, env map[string]string) (url string, log *syncBuffer) {
+	t.Helper()
+	env["ADDR"] = "127.0.0.1:0"
+	env["JWT_HS256_KEY"] = base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))
+	ctx, stop := context.WithCancel(context.Background())
+	var stdout syncBuffer
+	log = &syncBuffer{}
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, nil, settings(env), &stdout, log) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	waitFor(t, log, "msg=listening addr=127.0.0.1:")
+	_, rest, _ := strings.Cut(log.String(), "msg=listening addr=")
+	addr, _, _ := strings.Cut(rest, "\n")
+	return "http://" + strings.TrimSpace(addr), log
+}
+
+// searches counts the statuses of n searches.
+func searches(t *testing.T, url string, n int) map[int]int {
+	t.Helper()
+	got := map[int]int{}
+	for range n {
+		response, err := http.Get(url + "/search?q=team")
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		got[response.StatusCode]++
+	}
+	return got
+}
+
+func TestInstancesShareTheirLimits(t *testing.T) {
+	t.Parallel()
+	redis, _ := startRedis(t)
+	first, _ := startInstance(t, map[string]string{"REDIS_URL": redis, "LIMITER_OUTAGE": outageClosed})
+	second, _ := startInstance(t, map[string]string{"REDIS_URL": redis, "LIMITER_OUTAGE": outageClosed})
+	began, total := time.Now(), map[int]int{}
+	for range 4 {
+		for _, url := range []string{first, second} {
+			for status, n := range searches(t, url, 10) {
+				total[status] += n
+			}
+		}
+	}
+	// A machine that is too busy to answer in time loses some: 503, and charged.
+	most := 30 + int(time.Since(began)/(2*time.Second))
+	if total[200] > most || total[200]+total[503] < 30 || total[429] == 0 {
+		t.Errorf("got %v from two instances, want 30 admitted", total)
+	}
+}
+
+func TestInstancesHandleABillingMessageOnce(t *testing.T) {
+	t.Parallel()
+	redis, kill := startRedis(t)
+	env := maps.Clone(billingSettings)
+	env["REDIS_URL"], env["LIMITER_OUTAGE"] = redis, outageOpen
+	first, second := startService(t, env), startService(t, env)
+	message := signed("msg_1", time.Now(), invoicePaid, billingKey)
+	for range 2 {
+		for _, s := range []*service{first, second} {
+			// A machine that is too busy to answer in time makes it a 503, and the sender tries again.
+			if r := s.do(t, "POST", "/webhooks/billing", invoicePaid, message...); r.status != 204 && r.status != 503 {
+				t.Errorf("got %d %s, want 204", r.status, r.body)
+			}
+		}
+	}
+	if n := strings.Count(first.log.String()+second.log.String(), `"stage":"respond"`); n != 1 {
+		t.Errorf("the handler ran %d times, want once", n)
+	}
+	kill()
+	if r := first.do(t, "POST", "/webhooks/billing", invoicePaid, signed("msg_2", time.Now(), invoicePaid, billingKey)...); r.status != 503 {
+		t.Errorf("without Redis: got %d %s, want 503: it may be a repeat", r.status, r.body)
+	}
+}
+
+func TestWithoutRedisALimitDoesWhatTheSettingSays(t *testing.T) {
+	t.Parallel()
+	for outage, want := range map[string]func(map[int]int) bool{
+		outageLocal:  func(got map[int]int) bool { return got[200] >= 30 && got[200] <= 33 && got[429] == 40-got[200] },
+		outageOpen:   func(got map[int]int) bool { return got[200] == 40 },
+		outageClosed: func(got map[int]int) bool { return got[503] == 40 },
+	} {
+		t.Run(outage, func(t *testing.T) {
+			t.Parallel()
+			redis, kill := startRedis(t)
+			url, log := startInstance(t, map[string]string{"REDIS_URL": redis, "LIMITER_OUTAGE": outage})
+			kill()
+			if got := searches(t, url, 40); !want(got) {
+				t.Errorf("got %v", got)
+			}
+			if n := strings.Count(log.String(), `msg="limit store failed"`); n != 1 {
+				t.Errorf("the outage was logged %d times, want once:\n%s", n, log.String())
+			}
+		})
+	}
+}
