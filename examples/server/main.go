@@ -51,6 +51,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		store:     db,
 		passwords: password.New(runtime.GOMAXPROCS(0)),
 		tokens:    signer{key: cfg.jwtHS256Key, issuer: cfg.jwtIssuer, audience: cfg.jwtAudience},
+		completer: localCompleter{pause: 40 * time.Millisecond},
 	}
 	mux, err := a.routes(cfg, log)
 	if err != nil {

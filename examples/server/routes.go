@@ -20,6 +20,7 @@ type app struct {
 	passwords *password.Hasher
 	tokens    signer
 	searches  searchCache
+	completer completer
 }
 
 // routes puts every handler behind its five answers.
@@ -70,6 +71,9 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 		guard.After(a.updateProject, a.afterUpdate)))
 	mux.Handle("DELETE /projects/{projectID}", guard.New(
 		users, guard.NoPayload, ownProject, perCaller, errs, guard.After(a.deleteProject, a.afterDelete)))
+
+	mux.Handle("POST /ai/complete", guard.New(
+		users, guard.JSON[Completion], guard.NoResource, perCaller, errs, guard.Stream(a.complete)))
 
 	mux.Handle("GET /search", guard.New(
 		anyone, guard.Query[Search], guard.NoResource, limits.PerIP(30, time.Minute), errs, a.search))
