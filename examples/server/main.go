@@ -121,7 +121,7 @@ func (a *app) seed(ctx context.Context, cfg config, addr net.Addr, stdout io.Wri
 	return err
 }
 
-const welcome = `The service is at http://%[1]s.
+const welcome = `The service is at http://%[1]s; open it in a browser.
 Sign in as alice@example.com, bob@example.com or admin@example.com with %[2]s.
 Alice also has an API key; try, from another terminal:
 

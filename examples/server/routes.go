@@ -87,6 +87,7 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 	mux.Handle("POST /webhooks/billing", guard.New(
 		billing, guard.JSON[BillingEvent], guard.NoResource, limits.PerIP(60, time.Minute), errs, a.billingEvent))
 
+	addPage(mux)
 	mux.Unguarded("GET /healthz", "liveness probe: the process answers", http.HandlerFunc(healthy))
 	mux.Unguarded("GET /readyz", "readiness probe: the database answers", http.HandlerFunc(a.ready))
 	return mux, nil
