@@ -20,6 +20,9 @@ const browserTimeout = 90 * time.Second
 // startBrowser starts a headless Chromium with a profile of its own, or skips the test where there is none.
 func startBrowser(t *testing.T) context.Context {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("skipped the tests in a browser: they take a while")
+	}
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
 		if found, err := exec.LookPath(name); err == nil {
