@@ -60,6 +60,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		passwords: password.New(runtime.GOMAXPROCS(0)),
 		tokens:    signer{key: cfg.jwtHS256Key, issuer: cfg.jwtIssuer, audience: cfg.jwtAudience},
 		shared:    shared,
+		completer: localCompleter{pause: 40 * time.Millisecond},
 	}
 	mux, err := a.routes(cfg, log)
 	if err != nil {
@@ -129,7 +130,7 @@ func (a *app) seed(ctx context.Context, cfg config, addr net.Addr, stdout io.Wri
 	return err
 }
 
-const welcome = `The service is at http://%[1]s.
+const welcome = `The service is at http://%[1]s; open it in a browser.
 Sign in as alice@example.com, bob@example.com or admin@example.com with %[2]s.
 Alice also has an API key; try, from another terminal:
 

@@ -22,6 +22,7 @@ type app struct {
 	tokens    signer
 	searches  searchCache
 	shared    *redisstore.Store // nil: this instance is by itself
+	completer completer
 }
 
 // routes puts every handler behind its five answers.
@@ -73,6 +74,9 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 	mux.Handle("DELETE /projects/{projectID}", guard.New(
 		users, guard.NoPayload, ownProject, perCaller, errs, guard.After(a.deleteProject, a.afterDelete)))
 
+	mux.Handle("POST /ai/complete", guard.New(
+		users, guard.JSON[Completion], guard.NoResource, perCaller, errs, guard.Stream(a.complete)))
+
 	mux.Handle("GET /search", guard.New(
 		anyone, guard.Query[Search], guard.NoResource, limits.PerIP(30, time.Minute), errs, a.search))
 	mux.Handle("POST /contact", guard.New(
@@ -85,6 +89,7 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 	mux.Handle("POST /webhooks/billing", guard.New(
 		billing, guard.JSON[BillingEvent], guard.NoResource, limits.PerIP(60, time.Minute), errs, a.billingEvent))
 
+	addPage(mux)
 	mux.Unguarded("GET /healthz", "liveness probe: the process answers", http.HandlerFunc(healthy))
 	mux.Unguarded("GET /readyz", "readiness probe: the database answers", http.HandlerFunc(a.ready))
 	return mux, nil

@@ -60,7 +60,8 @@ func startService(t *testing.T, settings map[string]string) *service {
 	t.Cleanup(func() { shared.Close() })
 	s.app = &app{
 		store: db, shared: shared, passwords: password.New(2),
-		tokens: signer{key: cfg.jwtHS256Key, issuer: cfg.jwtIssuer, audience: cfg.jwtAudience},
+		tokens:    signer{key: cfg.jwtHS256Key, issuer: cfg.jwtIssuer, audience: cfg.jwtAudience},
+		completer: localCompleter{},
 	}
 	mux, err := s.routes(cfg, cfg.logger(s.log))
 	if err != nil {
