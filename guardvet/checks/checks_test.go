@@ -19,23 +19,36 @@ import (
 // package is about one check, with good and bad code side by side.
 func TestChecks(t *testing.T) {
 	fetch(t)
-	for _, test := range []struct {
-		name     string
-		analyzer *analysis.Analyzer
-		packages []string
-	}{
-		{"handlers around the guard", checks.Unguarded, []string{"./unguarded"}},
-		{"bodies behind the guard", checks.RawBody, []string{"./rawbody"}},
-		{"parameters that the pattern lacks", checks.Param, []string{"./param"}},
-		{"ids past the guard", checks.RawID, []string{"./rawid"}},
-		{"writes that forget the owner", checks.SQLOwner, []string{"./sqlowner"}},
-		{"reasons that say nothing", checks.Reason, []string{"./reason"}},
-		{"errors that reach the client", checks.ErrLeak, []string{"./errleak"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			analysistest.Run(findings{t}, filepath.Join(folder(t), "testdata"), test.analyzer, test.packages...)
-		})
+	var packages []string
+	for _, a := range checks.All() {
+		packages = append(packages, "./"+a.Name)
 	}
+	analysistest.Run(findings{t}, filepath.Join(folder(t), "testdata"), suite(), packages...)
+}
+
+// suite runs each check on the package of its name, and those that need facts on
+// what the packages import. Loading everything once is what takes the time.
+func suite() *analysis.Analyzer {
+	all := &analysis.Analyzer{Name: "suite", Doc: "run each check on its own package"}
+	for _, a := range checks.All() {
+		all.Requires = a.Requires // the same for all
+		all.FactTypes = append(all.FactTypes, a.FactTypes...)
+	}
+	all.Run = func(pass *analysis.Pass) (any, error) {
+		own := slices.ContainsFunc(checks.All(), func(a *analysis.Analyzer) bool { return a.Name == pass.Pkg.Name() })
+		for _, a := range checks.All() {
+			if a.Name != pass.Pkg.Name() && (own || len(a.FactTypes) == 0) {
+				continue
+			}
+			p := *pass
+			p.Analyzer = a
+			if _, err := a.Run(&p); err != nil {
+				return nil, err
+			}
+		}
+		return nil, nil
+	}
+	return all
 }
 
 func TestAllAreValidAndNamed(t *testing.T) {

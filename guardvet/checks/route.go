@@ -109,7 +109,7 @@ func (x *index) only(who ast.Expr) verdict {
 	switch name {
 	case "Only":
 		return yes
-	case "AllowOrigins":
+	case "AllowOrigins", "KeepCredential":
 		return x.only(call.Args[len(call.Args)-1])
 	case "FirstOf":
 		v := yes
