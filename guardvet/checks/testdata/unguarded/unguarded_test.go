@@ -1,0 +1,5 @@
+package unguarded
+
+import "net/http"
+
+func inATest() { http.HandleFunc("/test", plain) }
