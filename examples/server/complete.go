@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+	"unicode/utf8"
 
 	"github.com/routeguard/guard"
 )
@@ -14,6 +15,12 @@ import (
 type Completion struct {
 	Prompt string `json:"prompt" validate:"required,min=1,max=4000"`
 }
+
+// promptTokens is how many tokens of prompts a caller may send in a minute.
+const promptTokens = 10_000
+
+// tokens is the weight of a prompt: about four characters make a token, and a part of one counts.
+func (c Completion) tokens() int { return (utf8.RuneCountInString(c.Prompt) + 3) / 4 }
 
 type CompletionText struct {
 	Text string `json:"text"`

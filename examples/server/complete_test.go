@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -340,4 +341,67 @@ func TestCompletionTextIsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(line), &got); err != nil || got.Text != "\u2028\x00\"</script>" {
 		t.Errorf("got %q, %v", got.Text, err)
 	}
+}
+
+func TestCompletionTokens(t *testing.T) {
+	t.Parallel()
+	for prompt, want := range map[string]int{"a": 1, "abcd": 1, "abcde": 2, "éééé": 1, strings.Repeat("a", 4000): 1000} {
+		if got := (Completion{Prompt: prompt}).tokens(); got != want {
+			t.Errorf("%d characters: got %d tokens, want %d", len(prompt), got, want)
+		}
+	}
+}
+
+// A caller's prompts are weighed: ten of the longest fill a minute, whatever the number of requests allows.
+func TestCompletionsAreWeighed(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	body := `{"prompt":"` + strings.Repeat("word ", 800) + `"}`
+	for range promptTokens / 1000 {
+		if r := s.do(t, "POST", "/ai/complete", body, s.bearer(t, "alice")); r.status != 200 {
+			t.Fatalf("got %d %s, want 200", r.status, r.body)
+		}
+	}
+	if r := s.do(t, "POST", "/ai/complete", body, s.bearer(t, "alice")); r.status != 429 || r.header.Get("Retry-After") == "" {
+		t.Errorf("one more: got %d, want 429 with Retry-After", r.status)
+	}
+	if r := s.do(t, "POST", "/ai/complete", `{"prompt":"Hello"}`, s.bearer(t, "bob")); r.status != 200 {
+		t.Errorf("another caller: got %d, want 200", r.status)
+	}
+}
+
+func TestTwoCompletionsAtATime(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	started, finish := make(chan struct{}), make(chan struct{})
+	s.completer = model(func(ctx context.Context, _ string) iter.Seq2[string, error] {
+		return func(yield func(string, error) bool) {
+			started <- struct{}{}
+			select {
+			case <-finish:
+				yield("done", nil)
+			case <-ctx.Done():
+				yield("", ctx.Err())
+			}
+		}
+	})
+	var running sync.WaitGroup
+	for range 2 {
+		running.Go(func() {
+			if r := s.do(t, "POST", "/ai/complete", `{"prompt":"Hello"}`, s.bearer(t, "alice")); r.status != 200 {
+				t.Errorf("got %d %s, want 200", r.status, r.body)
+			}
+		})
+		<-started
+	}
+	if r := s.do(t, "POST", "/ai/complete", `{"prompt":"Hello"}`, s.bearer(t, "alice")); r.status != 429 {
+		t.Errorf("the third: got %d, want 429", r.status)
+	}
+	close(finish)
+	running.Wait()
+	running.Go(func() { <-started })
+	if r := s.do(t, "POST", "/ai/complete", `{"prompt":"Hello"}`, s.bearer(t, "alice")); r.status != 200 {
+		t.Errorf("after they ended: got %d, want 200", r.status)
+	}
+	running.Wait()
 }

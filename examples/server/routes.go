@@ -75,7 +75,7 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 		users, guard.NoPayload, ownProject, perCaller, errs, guard.After(a.deleteProject, a.afterDelete)))
 
 	mux.Handle("POST /ai/complete", guard.New(
-		users, guard.JSON[Completion], guard.NoResource, perCaller, errs, guard.Stream(a.complete)))
+		users, guard.JSON[Completion], guard.NoResource, completionLimits(limits, perCaller), errs, guard.Stream(a.complete)))
 
 	mux.Handle("GET /search", guard.New(
 		anyone, guard.Query[Search], guard.NoResource, limits.PerIP(30, time.Minute), errs, a.search))
@@ -99,6 +99,12 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 // from one network have to wait longer and longer, at most 30 seconds. The account's owner, elsewhere, notices nothing.
 func loginLimits(limits *guard.Limiter) guard.Limit {
 	return guard.And(limits.PerIP(5, time.Minute), guard.SlowDown(limits, Login.account))
+}
+
+// completionLimits counts what the model will read, and lets nobody have more than two completions at a time.
+func completionLimits(limits *guard.Limiter, perCaller guard.Limit) guard.Limit {
+	return guard.And(perCaller, limits.InFlightPerCaller(2),
+		guard.CostOf(limits.PerCaller(promptTokens, time.Minute), Completion.tokens))
 }
 
 // publicError says which of the store's errors a caller may learn of.
