@@ -108,6 +108,9 @@ func find[ID, R any](ctx context.Context, r *http.Request, param string, parse f
 	load func(context.Context, ID) (R, error)) (R, error) {
 	var none R
 	text := r.PathValue(param)
+	if text == "" && !strings.Contains(r.Pattern, "{"+param) {
+		return none, fmt.Errorf("the route's pattern %q has no {%s}, which the guard reads", r.Pattern, param)
+	}
 	if err := checkID(text); err != nil {
 		return none, fmt.Errorf("%w: {%s}: %w", ErrNotFound, param, err)
 	}
@@ -147,7 +150,7 @@ const maxID = 256 // bytes of a path parameter
 func checkID(s string) error {
 	switch {
 	case s == "":
-		return errors.New("empty: the pattern may not have it")
+		return errors.New("empty")
 	case len(s) > maxID:
 		return errors.New("too long")
 	case !utf8.ValidString(s):

@@ -132,7 +132,8 @@ const (
 // first [New] that uses it. The zero value is ready: problem details, the
 // socket's address, slog's default logger, 30 seconds.
 type Responder struct {
-	// Log receives one record a request. Nil is slog.Default().
+	// Log receives one record a request. Nil is slog.Default(). At [DefaultLevel] a
+	// success is a debug record: set Level for an audit trail.
 	Log *slog.Logger
 
 	// ClientIP finds the client's address. The zero value is the socket's

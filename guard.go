@@ -91,8 +91,18 @@ func (g *Guard[T]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // New puts a handler behind its five answers.
 //
-// what and which are passed uncalled (guard.JSON[T], guard.NoResource); New calls
-// each once. The handler's result is sent as JSON: 200, 204 for [None], or what a
+//	who    Authenticator  who is calling                  Bearer, Cookie, APIKey, Signed, FirstOf, Only, Anyone
+//	what   Decoder        what payload is allowed         JSON, Query, Form, RawBody, NoPayload
+//	which  Authorizer     which resource is touched       Owned, Within, Authorize, NoResource
+//	limit  Limit          what abuse controls exist       (*Limiter).PerIP, PerCaller and others, Unlimited
+//	tell   *Responder     what the caller learns          a struct literal
+//
+// what and which are functions that New calls once: guard.JSON[T], guard.Query[T] and
+// guard.NoResource are passed as they are, uncalled; those with arguments, such as
+// JSONWith and Owned, return such a function. The three types of the handler's Call
+// are the caller of who, the T of what and the resource of which.
+//
+// A handler without a result returns guard.None{}. The handler's result is sent as JSON: 200, 204 for [None], or what a
 // [Reply] says. Its error is answered by tell. New panics on wiring mistakes, with
 // a message that lists all of them.
 func New[S Principal, T, R, Out any](who Authenticator[S], what func() Decoder[T], which func() Authorizer[S, R], limit Limit, tell *Responder,

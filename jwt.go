@@ -14,9 +14,10 @@ import (
 
 // JWT says which JSON Web Tokens are accepted (RFC 7519, RFC 8725).
 //
+// A token must have iss, aud, exp and sub; nbf and iat are checked where present.
 // Issuer, Audience, Algorithms and one source of keys are required; the zero
 // value of every other field is the strict or the usual choice. Its text forms
-// hide the keys.
+// hide the keys. Tokens are signed elsewhere, with golang-jwt for example.
 type JWT struct {
 	// Issuer is the exact iss of every token.
 	Issuer string

@@ -25,7 +25,7 @@ type Mux struct {
 // Guarded is what a [Mux] takes: a *[Guard] of any input.
 type Guarded interface {
 	http.Handler
-	blueprint() *blueprint
+	madeByNewOrWrap() *blueprint // the compiler names it where something else is passed
 }
 
 // Route is one line of the review checklist.
@@ -35,7 +35,7 @@ type Route struct {
 	What    string
 	Which   string
 	Limits  string
-	Notes   string // how the route ends, its hooks, or why it is unguarded
+	Notes   string // how the route ends, its hooks, what looks odd, or why it is unguarded
 }
 
 // NewMux returns an empty Mux that answers its own refusals through tell.
@@ -48,8 +48,9 @@ func NewMux(tell *Responder) *Mux {
 
 // Handle registers a guard. Patterns are those of [http.ServeMux].
 //
-// It panics as ServeMux does, and where the guard reads a path parameter that the
-// pattern does not have.
+// Write the method: a pattern without one takes every method, GET among them,
+// whose origin is not checked. It panics as ServeMux does, and where the guard reads
+// a path parameter that the pattern does not have.
 func (m *Mux) Handle(pattern string, g Guarded) {
 	m.mustBeMade()
 	if isNil(g) {
@@ -58,7 +59,7 @@ func (m *Mux) Handle(pattern string, g Guarded) {
 	if t := reflect.TypeOf(g); t.Kind() != reflect.Pointer || t.Elem().PkgPath() != reflect.TypeFor[Mux]().PkgPath() {
 		panic(fmt.Sprintf("guard: Mux: %s: a %s embeds a guard and may answer without it: pass the guard itself", pattern, t))
 	}
-	b := g.blueprint()
+	b := g.madeByNewOrWrap()
 	if b.who == "" {
 		panic("guard: Mux: " + pattern + ": the guard is the zero Guard: make it with guard.New(…) or guard.Wrap(…)")
 	}
@@ -69,7 +70,7 @@ func (m *Mux) Handle(pattern string, g Guarded) {
 		}
 	}
 	m.register(pattern, g)
-	m.routes = append(m.routes, b.route(pattern))
+	m.routes = append(m.routes, b.route(pattern, have))
 }
 
 // Unguarded registers a handler that answers none of the questions, and says why.
@@ -203,10 +204,19 @@ type blueprint struct {
 	notes            []string
 }
 
-func (g *Guard[T]) blueprint() *blueprint { return &g.plan }
+func (g *Guard[T]) madeByNewOrWrap() *blueprint { return &g.plan }
 
-func (b *blueprint) route(pattern string) Route {
-	return Route{Pattern: pattern, Who: b.who, What: b.what, Which: b.which, Limits: b.limits, Notes: strings.Join(b.notes, "; ")}
+func (b *blueprint) route(pattern string, wildcards []string) Route {
+	notes := slices.Clone(b.notes)
+	if !strings.Contains(pattern, " ") {
+		notes = append(notes, "any method") // GET among them, whose origin is not checked
+	}
+	for _, name := range wildcards {
+		if !slices.Contains(b.params, name) {
+			notes = append(notes, "no answer reads {"+name+"}")
+		}
+	}
+	return Route{Pattern: pattern, Who: b.who, What: b.what, Which: b.which, Limits: b.limits, Notes: strings.Join(notes, "; ")}
 }
 
 func (p *pipeline[S, T, R]) describe(limit Limit) blueprint {

@@ -152,6 +152,8 @@ func TestMuxOnTheWire(t *testing.T) {
 func TestChecklist(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
+	errs, _ := logged()
+	h.mux.Handle("/any/{id}", guard.New(anyUser, guard.NoPayload, guard.NoResource, free, errs, whoami[User]))
 	h.mux.Unguarded("GET /static/", "public files", http.NotFoundHandler())
 	var b bytes.Buffer
 	if err := h.mux.WriteChecklist(&b); err != nil {
@@ -162,7 +164,8 @@ func TestChecklist(t *testing.T) {
 		"PATCH /projects/{projectID}", "bearer|cookie", "JSON guard_test.UpdateProject 256 KiB", "{projectID} Owned Project.OwnedBy", "10/1m per caller", "after: service.dropCached",
 		"GET /projects/{projectID}/tasks/{taskID}", "bearer|cookie", "none", "{projectID}/{taskID} Owned Project.OwnedBy > Within service.taskIn", "60/1m per caller",
 		"POST /contact", "anyone", "JSON guard_test.Contact 256 KiB", "none", "5/1m per ip",
-		"POST /admin/users/{userID}/role", "bearer|cookie only User.IsAdmin", "JSON guard_test.SetRole 256 KiB", "none", "30/1m per caller",
+		"POST /admin/users/{userID}/role", "bearer|cookie only User.IsAdmin", "JSON guard_test.SetRole 256 KiB", "none", "30/1m per caller", "no answer reads {userID}",
+		"/any/{id}", "bearer", "none", "none", "unlimited: test", "any method; no answer reads {id}",
 		"GET /static/", "unguarded", "-", "-", "-", "public files",
 	}
 	var got []string
@@ -177,7 +180,7 @@ func TestChecklist(t *testing.T) {
 		t.Errorf("got\n%q\nwant\n%q\nfrom\n%s", got, want, &b)
 	}
 	list := h.mux.Routes()
-	if len(list) != 5 || list[4] != (guard.Route{Pattern: "GET /static/", Who: "unguarded", What: "-", Which: "-", Limits: "-", Notes: "public files"}) {
+	if len(list) != 6 || list[5] != (guard.Route{Pattern: "GET /static/", Who: "unguarded", What: "-", Which: "-", Limits: "-", Notes: "public files"}) {
 		t.Errorf("got routes %+v", list)
 	}
 	list[0].Who = "nobody"
@@ -209,7 +212,7 @@ func TestPlainServeMux(t *testing.T) {
 	}{
 		{"/projects/", 200}, {"/projects/", 429}, // its own bucket, by pattern
 		{"/p/", 200}, {"/p/", 429},
-		{"/wrong/", 404}, // the parameter does not exist: nobody owns that
+		{"/wrong/", 500}, // the parameter does not exist: a mistake of the wiring, not an id
 	} {
 		if r := send(mux, "GET", tt.path+aliceProject.String(), "", alice); r.StatusCode != tt.status {
 			t.Errorf("%s: got %d, want %d", tt.path, r.StatusCode, tt.status)
@@ -224,7 +227,7 @@ func TestPlainServeMux(t *testing.T) {
 	for i, tt := range []struct {
 		h      http.Handler
 		status int
-	}{{one, 200}, {two, 200}, {two, 429}, {three, 200}, {three, 429}, {owned("projectID"), 404}} {
+	}{{one, 200}, {two, 200}, {two, 429}, {three, 200}, {three, 429}, {owned("projectID"), 500}} {
 		if r := send(tt.h, "GET", "/", "", alice); r.StatusCode != tt.status {
 			t.Errorf("alone, request %d: got %d, want %d", i, r.StatusCode, tt.status)
 		}

@@ -138,6 +138,9 @@ func (l *Limiter) Global(n int, period time.Duration) Limit {
 }
 
 // PerCaller admits n requests per period from one session's Subject.
+//
+// A value that several routes share counts each of them apart: n per caller and
+// route. [Limit.Named] makes one budget of them.
 func (l *Limiter) PerCaller(n int, period time.Duration) Limit {
 	return l.rate("PerCaller", byCaller, n, period, nil)
 }

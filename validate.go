@@ -42,6 +42,9 @@ import (
 //	guard:"any=200"              an any or json.RawMessage field takes at most 200 JSON values
 //	file:"max=1MiB,types=…"      what an uploaded [File] may be
 //
+// required refuses zero values, as it does in validator: a number or bool that may
+// be 0 or false, and must be there, is a pointer with required.
+//
 // A field whose name is the server's to set (role, userId, ownerId, tenantId,
 // isAdmin and the like, in any naming style) is a mistake without guard:"client".
 // So are unknown tags and rules, and rules that cannot judge the field's type. [New]

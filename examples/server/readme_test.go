@@ -26,12 +26,12 @@ func readREADME(t *testing.T) string {
 func TestREADMECodeIsTheExamples(t *testing.T) {
 	t.Parallel()
 	text := readREADME(t)
-	blocks := regexp.MustCompile("(?s)<!-- examples/server/(\\S+) -->\n```go\n(.*?)```").FindAllStringSubmatch(text, -1)
+	blocks := regexp.MustCompile("(?s)<!-- (examples/\\S+) -->\n```go\n(.*?)```").FindAllStringSubmatch(text, -1)
 	if len(blocks) != strings.Count(text, "```go") || len(blocks) < 3 {
 		t.Fatalf("%d of %d Go blocks name their file", len(blocks), strings.Count(text, "```go"))
 	}
 	for _, b := range blocks {
-		src, err := os.ReadFile(b[1])
+		src, err := os.ReadFile("../../" + b[1])
 		if err != nil {
 			t.Fatal(err)
 		}

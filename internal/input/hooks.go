@@ -17,7 +17,26 @@ func (c *compiler) hooks(s *structNode) {
 	c.embeddedHooks(s, s.typ, nil)
 	if h, ok := hookOf(s.typ); ok {
 		s.hooks = append(s.hooks, h)
+		return
 	}
+	// The usual Validate() error would never be called, and its rule never hold.
+	if m, ok := reflect.PointerTo(s.typ).MethodByName("Validate"); ok {
+		c.mistakes = append(c.mistakes, fmt.Errorf("type %v: its Validate method is %v: write Validate(ctx context.Context) error, which is called, or another name",
+			s.typ, withoutReceiver(m.Type)))
+	}
+}
+
+// withoutReceiver is a method's type as it is written.
+func withoutReceiver(t reflect.Type) reflect.Type {
+	in := make([]reflect.Type, 0, t.NumIn())
+	for i := 1; i < t.NumIn(); i++ {
+		in = append(in, t.In(i))
+	}
+	out := make([]reflect.Type, 0, t.NumOut())
+	for i := range t.NumOut() {
+		out = append(out, t.Out(i))
+	}
+	return reflect.FuncOf(in, out, t.IsVariadic())
 }
 
 func (c *compiler) embeddedHooks(s *structNode, t reflect.Type, index []int) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -211,3 +212,24 @@ type inPanic struct {
 }
 
 func (p *inPanic) Validate(context.Context) error { panic("cannot handle " + p.Value) }
+
+type silentRule struct {
+	A string `json:"a"`
+}
+
+func (silentRule) Validate() error { return errors.New("never called") }
+
+type silentPart struct {
+	Part silentRule `json:"part"`
+}
+
+// The Validate method that most Go types have takes no context. Passing over it would drop the rule without a word.
+func TestValidateWithAnotherSignatureIsAMistake(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []reflect.Type{reflect.TypeFor[silentRule](), reflect.TypeFor[silentPart]()} {
+		_, err := input.Compile(typ, input.Config{Kind: input.JSON})
+		if err == nil || !strings.Contains(err.Error(), "silentRule: its Validate method is func() error: write Validate(ctx context.Context) error") {
+			t.Errorf("%v: got %v, want the mistake", typ, err)
+		}
+	}
+}
