@@ -316,3 +316,32 @@ func serveContext(ctx context.Context, h http.Handler, method, target string) {
 	r.Header.Set("Content-Type", "application/json")
 	h.ServeHTTP(httptest.NewRecorder(), r)
 }
+
+// What the shared store admitted counts here, too, so that whoever brings it down
+// finds no fresh burst.
+func TestAnOutageIsNoFreshBurst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{}
+		limits := &guard.Limiter{Store: store}
+		l := newLimited(limits.PerIP(5, 10*time.Minute))
+		l.expect(t, 4, 204)
+		store.err = errors.New("down")
+		l.expect(t, 1, 204)
+		l.expect(t, 1, 429)
+		l.expect(t, 5, 204, from("192.0.2.99:1"))
+	})
+}
+
+// What was given back at the shared store is given back here.
+func TestARefundReachesTheLocalTable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &fakeStore{}
+		limits := &guard.Limiter{Store: store}
+		l := newLimited(limits.PerCaller(5, 10*time.Minute).OnFailure())
+		l.expect(t, 20, 204) // all succeed: nothing is spent
+		store.err = errors.New("down")
+		l.expect(t, 20, 204)
+	})
+}

@@ -54,6 +54,27 @@ func (l *Limiter) fallback() Store {
 	return l.local()
 }
 
+// warm counts what the shared store admitted in this process, too. Otherwise who
+// can hurt the store would have a fresh burst at every instance.
+func (l *Limiter) warm(ctx context.Context, shared Store, charges []Charge) Store {
+	local := l.fallback()
+	if ok, _ := local.Take(ctx, charges, make([]Decision, len(charges))); !ok {
+		return shared // this instance has had more than its share already
+	}
+	return &warmed{shared, local}
+}
+
+// warmed is a shared store whose charges were noted in this process.
+type warmed struct {
+	Store
+	local Store
+}
+
+func (w *warmed) Refund(ctx context.Context, charges []Charge) error {
+	_ = w.local.Refund(ctx, charges) // has no error
+	return w.Store.Refund(ctx, charges)
+}
+
 // taken is one charge that depends on how its request ends.
 type taken struct {
 	*counter

@@ -226,12 +226,17 @@ func (x *exchange) takeShared(ctx context.Context, l *Limiter, group []claim) er
 		charges[i] = group[i].charge()
 	}
 	var ok bool
+	calls := 0
 	store, err := l.ask(ctx, x.tell, func(ctx context.Context, s Store) (err error) {
+		calls++
 		ok, err = s.Take(ctx, charges, out)
 		return err
 	})
 	if err != nil || store == nil {
 		return err
+	}
+	if ok && calls == 1 && l.Outage == OutageLocal {
+		store = l.warm(ctx, store, charges)
 	}
 	return x.verdict(store, group, out, ok)
 }
