@@ -57,7 +57,8 @@ type Limiter struct {
 type Outage int
 
 const (
-	// OutageLocal counts in this process instead, each instance its share.
+	// OutageLocal counts in this process instead, each instance its share. What the
+	// store admitted before has been noted here: an outage is no fresh burst.
 	OutageLocal Outage = iota
 	// OutageOpen lets requests pass uncounted: availability before protection.
 	OutageOpen
