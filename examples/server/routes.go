@@ -27,7 +27,7 @@ type app struct {
 
 // routes puts every handler behind its five answers.
 func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
-	sessions := sessions{a.store}
+	sessions, metrics := sessions{a.store}, newMetrics()
 	tokens, err := guard.NewJWT(cfg.tokenRules())
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 		guard.Bearer(verify), guard.APIKey("X-API-Key", sessions.fromAPIKey), guard.Cookie(sessionCookie, verify)))
 	admins := guard.Only(users, (*Session).IsAdmin)
 	ownProject := guard.Owned("projectID", guard.ParseUUID, a.store.Project, ownedBy)
-	errs := &guard.Responder{Log: log, ClientIP: guard.TrustProxies(cfg.proxies...), Map: publicError}
+	errs := &guard.Responder{Log: log, ClientIP: guard.TrustProxies(cfg.proxies...), Map: publicError, Observe: metrics.observe}
 
 	anyone := guard.AllowOrigins(cfg.origins, guard.Anyone)
 	signedIn := guard.Only(users, (*Session).IsSignedIn)
@@ -91,6 +91,7 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 
 	addPage(mux)
 	mux.Unguarded("GET /healthz", "liveness probe: the process answers", http.HandlerFunc(healthy))
+	mux.Unguarded("GET /metrics", "scraped by Prometheus: a proxy keeps it from the public", metrics.handler())
 	mux.Unguarded("GET /readyz", "readiness probe: the database answers", http.HandlerFunc(a.ready))
 	return mux, nil
 }
