@@ -14,6 +14,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/routeguard/guard"
 	"github.com/routeguard/guard/examples/server/password"
 	"github.com/routeguard/guard/examples/server/store"
 )
@@ -24,6 +25,7 @@ type service struct {
 	url string
 	key []byte
 	log *syncBuffer
+	mux *guard.Mux
 }
 
 const (
@@ -67,6 +69,7 @@ func startService(t *testing.T, settings map[string]string) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.mux = mux
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	s.url = server.URL
