@@ -66,7 +66,7 @@ func FuzzPrepend(f *testing.F) {
 		source, name := fuzzSources[which], fuzzHeaders[which]
 		want := source.Find(request(proxy, headers(name, right)))
 		if anyContains(trusted, want.Addr) {
-			t.Skip()
+			return
 		}
 		for _, h := range []http.Header{
 			headers(name, attack+","+right),
@@ -89,7 +89,7 @@ func FuzzXForwardedFor(f *testing.F) {
 	f.Fuzz(func(t *testing.T, _ int, _, first, second string) {
 		all := first + "," + second
 		if strings.Contains(all, "%") || len(all) > 8<<10 || strings.Count(all, ",") > 60 {
-			t.Skip() // zones and bounds are narrower than netip's, on purpose
+			return // zones and bounds are narrower than netip's, on purpose
 		}
 		want := netip.MustParseAddr("10.0.0.1")
 		entries := strings.Split(all, ",")
