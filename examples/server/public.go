@@ -17,10 +17,15 @@ type SearchResults struct {
 }
 
 func (a *app) search(ctx context.Context, c *guard.Call[guard.Anonymous, Search, guard.None]) (SearchResults, error) {
-	results, err := a.searches.get(ctx, c.Input, func(ctx context.Context) ([]ProjectView, error) {
+	find := func(ctx context.Context) ([]ProjectView, error) {
 		projects, err := a.store.SearchTeamProjects(ctx, c.Input.Q, c.Input.Limit)
 		return views(projects), err
-	})
+	}
+	if a.shared != nil { // another instance's mutations do not reach this one's cache
+		results, err := find(ctx)
+		return SearchResults{results}, err
+	}
+	results, err := a.searches.get(ctx, c.Input, find)
 	return SearchResults{results}, err
 }
 

@@ -148,3 +148,20 @@ func TestWithoutRedisALimitDoesWhatTheSettingSays(t *testing.T) {
 		})
 	}
 }
+
+// A search at one instance finds what another has changed.
+func TestInstancesDoNotSearchStaleProjects(t *testing.T) {
+	t.Parallel()
+	redis, _ := startRedis(t)
+	env := map[string]string{"REDIS_URL": redis, "LIMITER_OUTAGE": outageLocal, "DATABASE_URL": "file:" + t.TempDir() + "/shared.db", "SEED": "demo"}
+	first, second := startService(t, env), startService(t, env)
+	for _, name := range []string{"Zeppelin one", "Zeppelin two"} {
+		second.do(t, "GET", "/search?q=zeppelin", "") // would fill a cache
+		if r := first.do(t, "PATCH", "/projects/"+aliceProject, `{"name":"`+name+`"}`, first.bearer(t, "alice")); r.status != 200 {
+			t.Fatalf("got %d %s", r.status, r.body)
+		}
+		if r := second.do(t, "GET", "/search?q=zeppelin", ""); r.status != 200 || !strings.Contains(r.body, name) {
+			t.Errorf("after the change to %s: got %d %s", name, r.status, r.body)
+		}
+	}
+}
