@@ -33,6 +33,7 @@ type Route struct {
 	Pattern string
 	Who     string
 	What    string
+	Fields  string // of the input, one a line: pointer, type, normalization and rules
 	Which   string
 	Limits  string
 	Notes   string // how the route ends, its hooks, what looks odd, or why it is unguarded
@@ -200,6 +201,7 @@ func patternParams(pattern string) []string {
 type blueprint struct {
 	params           []string // path parameters that it reads
 	who, what, which string
+	fields           string
 	limits           string
 	notes            []string
 }
@@ -216,11 +218,11 @@ func (b *blueprint) route(pattern string, wildcards []string) Route {
 			notes = append(notes, "no answer reads {"+name+"}")
 		}
 	}
-	return Route{Pattern: pattern, Who: b.who, What: b.what, Which: b.which, Limits: b.limits, Notes: strings.Join(notes, "; ")}
+	return Route{Pattern: pattern, Who: b.who, What: b.what, Fields: b.fields, Which: b.which, Limits: b.limits, Notes: strings.Join(notes, "; ")}
 }
 
 func (p *pipeline[S, T, R]) describe(limit Limit) blueprint {
-	b := blueprint{who: p.who.describe(), what: p.what.describe(), which: p.which.rule, limits: limit.describe()}
+	b := blueprint{who: p.who.describe(), what: p.what.describe(), fields: p.what.fields(), which: p.which.rule, limits: limit.describe()}
 	b.params = append(slices.Clone(p.which.params), p.what.params()...)
 	if p.end.owned != "" {
 		b.which = p.end.owned

@@ -282,3 +282,32 @@ func size(n int64) string {
 }
 
 func (d *Decoder[T]) params() []string { return d.plan.PathNames() }
+
+// fields lists the input for the checklist: what a review of its rules looks at.
+func (d *Decoder[T]) fields() string {
+	var b strings.Builder
+	listFields(&b, d.plan.Fields())
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func listFields(b *strings.Builder, fields []input.FieldInfo) {
+	for _, f := range fields {
+		fmt.Fprintf(b, "%s %s", f.Pointer, f.Type)
+		for _, tag := range [][2]string{{"normalize", f.Normalize}, {"validate", f.Rules}} {
+			if tag[1] != "" {
+				fmt.Fprintf(b, " %s:%q", tag[0], tag[1])
+			}
+		}
+		if f.HasDefault {
+			fmt.Fprintf(b, " default:%q", f.Default)
+		}
+		if f.FileMax > 0 {
+			fmt.Fprintf(b, " file:%q", "max="+size(f.FileMax)+",types="+strings.Join(f.FileTypes, " "))
+		}
+		if f.Client {
+			b.WriteString(` guard:"client"`)
+		}
+		b.WriteByte('\n')
+		listFields(b, f.Fields)
+	}
+}

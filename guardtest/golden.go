@@ -48,9 +48,9 @@ func checklist(mux *guard.Mux) string {
 	var b strings.Builder
 	for _, r := range mux.Routes() {
 		b.WriteString(r.Pattern + "\n")
-		for _, answer := range [][2]string{{"who", r.Who}, {"what", r.What}, {"which", r.Which}, {"limits", r.Limits}, {"notes", r.Notes}} {
-			if answer[1] != "" {
-				b.WriteString("\t" + answer[0] + "\t" + answer[1] + "\n")
+		for _, answer := range [][2]string{{"who", r.Who}, {"what", r.What}, {"fields", r.Fields}, {"which", r.Which}, {"limits", r.Limits}, {"notes", r.Notes}} {
+			for line := range strings.Lines(answer[1]) {
+				b.WriteString("\t" + answer[0] + "\t" + strings.TrimSuffix(line, "\n") + "\n")
 			}
 		}
 	}

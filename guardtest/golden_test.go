@@ -58,6 +58,47 @@ func muxOf(who guard.Authenticator[caller], limit guard.Limit, more ...string) *
 	return mux
 }
 
+type strict struct {
+	Name string `json:"name" normalize:"trim" validate:"required,max=80"`
+}
+
+type lax struct {
+	Name string `json:"name" validate:"max=8000"`
+	Role string `json:"role" validate:"max=9" guard:"client"`
+}
+
+func inputOf[T any]() *guard.Mux {
+	errs := &guard.Responder{}
+	mux := guard.NewMux(errs)
+	mux.Handle("POST /names", guard.New(guard.Anyone, guard.JSON[T], guard.NoResource, guard.Unlimited("a test"), errs,
+		func(context.Context, *guard.Call[guard.Anonymous, T, guard.None]) (guard.None, error) {
+			return guard.None{}, nil
+		}))
+	return mux
+}
+
+func TestGoldenSeesTheRulesOfAnInput(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "routes.golden")
+	t.Setenv("GUARD_UPDATE", "1")
+	if got := golden(t, inputOf[strict](), file); got != "" {
+		t.Fatal(got)
+	}
+	t.Setenv("GUARD_UPDATE", "")
+	if got := golden(t, inputOf[strict](), file); got != "" {
+		t.Errorf("the same input: got %s", got)
+	}
+	got := golden(t, inputOf[lax](), file)
+	for _, want := range []string{
+		"- \tfields\t/name string normalize:\"trim\" validate:\"required,max=80\"\n",
+		"+ \tfields\t/name string validate:\"max=8000\"\n",
+		"+ \tfields\t/role string validate:\"max=9\" guard:\"client\"\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
 // Not parallel: it sets the environment.
 func TestGolden(t *testing.T) {
 	users := guard.Bearer(func(context.Context, string) (caller, error) { return caller{}, guard.ErrNoSession })
