@@ -290,9 +290,12 @@ func (d *Decoder[T]) fields() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
+// rawJSON is one name for a type that GOEXPERIMENT=jsonv2 makes an alias of another.
+var rawJSON = strings.NewReplacer("json.RawMessage", "raw JSON", "jsontext.Value", "raw JSON")
+
 func listFields(b *strings.Builder, fields []input.FieldInfo) {
 	for _, f := range fields {
-		fmt.Fprintf(b, "%s %s", f.Pointer, f.Type)
+		fmt.Fprintf(b, "%s %s", f.Pointer, rawJSON.Replace(f.Type.String()))
 		for _, tag := range [][2]string{{"normalize", f.Normalize}, {"validate", f.Rules}} {
 			if tag[1] != "" {
 				fmt.Fprintf(b, " %s:%q", tag[0], tag[1])
