@@ -139,7 +139,7 @@ type pipeline[S Principal, T, R any] struct {
 	end    ending[S, T, R]
 }
 
-// serve is the life of a request: the stages in their order, top to bottom. Each
+// stages is the life of a request: the stages in their order, top to bottom. Each
 // one passes, or returns the error that ends the request.
 func (p *pipeline[S, T, R]) stages(x *exchange) error {
 	ctx, cancel := p.tell.stageContext(x.r.Context())
