@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"github.com/routeguard/guard/checklist"
 )
 
 // Authorizer answers which resource a request touches, and whether its caller may.
@@ -21,9 +23,8 @@ import (
 // refused by [New]. It is immutable and safe for concurrent use.
 type Authorizer[S Principal, R any] struct {
 	resolve func(context.Context, *http.Request, S) (R, error)
-	params  []string // path parameters, outermost first
-	rule    string   // for the checklist
-	owned   bool     // an ownership rule of the caller: it needs a session
+	steps   []checklist.Step // outermost first
+	owned   bool             // an ownership rule of the caller: it needs a session
 }
 
 // Owned loads the resource that a path parameter names and checks its owner.
@@ -36,7 +37,7 @@ type Authorizer[S Principal, R any] struct {
 func Owned[S Principal, ID, R any](param string, parse func(string) (ID, error), load func(context.Context, ID) (R, error),
 	owns func(resource R, caller S) bool) func() Authorizer[S, R] {
 	mustBe("Owned", check{"param", param != ""}, check{"parse", parse != nil}, check{"load", load != nil}, check{"owns", owns != nil})
-	a := Authorizer[S, R]{params: []string{param}, rule: "Owned " + funcName(owns), owned: true}
+	a := Authorizer[S, R]{steps: []checklist.Step{step[R]("Owned", param, owns)}, owned: true}
 	a.resolve = func(ctx context.Context, r *http.Request, caller S) (R, error) {
 		resource, err := find(ctx, r, param, parse, load)
 		if err != nil {
@@ -60,10 +61,10 @@ func Within[S Principal, P, ID, R any](parent func() Authorizer[S, P], param str
 	mustBe("Within", check{"parent", parent != nil}, check{"param", param != ""}, check{"parse", parse != nil}, check{"load", load != nil})
 	outer := parent()
 	mustBe("Within", check{"parent", outer.resolve != nil})
-	if slices.Contains(outer.params, param) {
+	if slices.Contains(outer.params(), param) {
 		panic(fmt.Sprintf("guard: Within: {%s} is the parent's parameter, too: name the child's own", param))
 	}
-	a := Authorizer[S, R]{params: append(slices.Clip(outer.params), param), rule: outer.rule + " > Within " + funcName(load), owned: outer.owned}
+	a := Authorizer[S, R]{steps: append(slices.Clip(outer.steps), step[R]("Within", param, load)), owned: outer.owned}
 	a.resolve = func(ctx context.Context, r *http.Request, caller S) (R, error) {
 		p, err := outer.resolve(ctx, r, caller)
 		if err != nil {
@@ -84,7 +85,7 @@ func Within[S Principal, P, ID, R any](parent func() Authorizer[S, P], param str
 func Authorize[S Principal, ID, R any](param string, parse func(string) (ID, error),
 	authorize func(ctx context.Context, caller S, id ID) (R, error)) func() Authorizer[S, R] {
 	mustBe("Authorize", check{"param", param != ""}, check{"parse", parse != nil}, check{"authorize", authorize != nil})
-	a := Authorizer[S, R]{params: []string{param}, rule: "Authorize " + funcName(authorize)}
+	a := Authorizer[S, R]{steps: []checklist.Step{step[R]("Authorize", param, authorize)}}
 	a.resolve = func(ctx context.Context, r *http.Request, caller S) (R, error) {
 		return find(ctx, r, param, parse, func(ctx context.Context, id ID) (R, error) { return authorize(ctx, caller, id) })
 	}
@@ -97,7 +98,6 @@ func Authorize[S Principal, ID, R any](param string, parse func(string) (ID, err
 // c.Caller, and for routes that a role guards.
 func NoResource[S Principal]() Authorizer[S, None] {
 	return Authorizer[S, None]{
-		rule:    "none",
 		resolve: func(context.Context, *http.Request, S) (None, error) { return None{}, nil },
 	}
 }
@@ -189,8 +189,8 @@ func ParseString(s string) (string, error) { return s, nil }
 func OwnedInput[S Principal, T, ID, R, Out any](id func(T) ID, load func(context.Context, ID) (R, error), owns func(resource R, caller S) bool,
 	handler func(context.Context, *Call[S, T, R]) (Out, error)) func(context.Context, *Call[S, T, None]) (ownedInput[S, T, R, Out], error) {
 	mustBe("OwnedInput", check{"id", id != nil}, check{"load", load != nil}, check{"owns", owns != nil}, check{"handler", handler != nil})
-	step := ownedInput[S, T, R, Out]{handler: handler, rule: "OwnedInput " + funcName(owns)}
-	step.resolve = func(ctx context.Context, caller S, input T) (R, error) {
+	owned := ownedInput[S, T, R, Out]{handler: handler, rule: step[R]("OwnedInput", "", owns)}
+	owned.resolve = func(ctx context.Context, caller S, input T) (R, error) {
 		var none R
 		resource, err := load(ctx, id(input))
 		if err != nil {
@@ -201,7 +201,7 @@ func OwnedInput[S Principal, T, ID, R, Out any](id func(T) ID, load func(context
 		}
 		return resource, nil
 	}
-	return func(context.Context, *Call[S, T, None]) (ownedInput[S, T, R, Out], error) { return step, nil }
+	return func(context.Context, *Call[S, T, None]) (ownedInput[S, T, R, Out], error) { return owned, nil }
 }
 
 // check is one requirement on a constructor's argument.

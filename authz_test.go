@@ -172,7 +172,7 @@ func TestOwnedInput(t *testing.T) {
 	if hooked != 1 {
 		t.Errorf("the hook ran %d times, want 1", hooked)
 	}
-	if got := mux.Routes()[0]; !strings.HasPrefix(got.Which, "OwnedInput Project.OwnedBy") || !strings.HasPrefix(got.Notes, "after: ") {
+	if got := mux.Routes()[0]; got.Which.String() != "OwnedInput Project.OwnedBy" || len(got.After) != 1 {
 		t.Errorf("got checklist %+v, want the owner rule and the hook", got)
 	}
 }

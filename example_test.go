@@ -327,15 +327,13 @@ func ExampleGuard() {
 }
 
 // The checklist shows the five answers of every route to a reviewer.
-func ExampleMux_WriteChecklist() {
+func ExampleMux_Routes() {
 	mux := guard.NewMux(errs)
 	mux.Handle("PATCH /projects/{projectID}", guard.New(members, guard.JSON[UpdateProject], ownProject,
 		limits.PerCaller(10, time.Minute), errs, guard.After(app.updateProject, app.dropCached)))
-	mux.Unguarded("GET /static/", "public files", http.FileServerFS(os.DirFS(".")))
 	for _, r := range mux.Routes() {
-		fmt.Println(strings.Join([]string{r.Pattern, r.Who, r.What, r.Which, r.Limits, r.Notes}, " | "))
+		fmt.Println(r.Pattern, "|", r.Who, "|", r.Which, "|", r.Limits, "|", r.After)
 	}
 	// Output:
-	// PATCH /projects/{projectID} | bearer|cookie | JSON guard_test.UpdateProject 256 KiB | {projectID} Owned Project.OwnedBy | 10/1m per caller | after: service.dropCached
-	// GET /static/ | unguarded | - | - | - | public files
+	// PATCH /projects/{projectID} | bearer|cookie | {projectID} Owned Project.OwnedBy | 10/1m per caller | [service.dropCached]
 }

@@ -42,8 +42,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"time"
 
+	"github.com/routeguard/guard/checklist"
 	"github.com/routeguard/guard/internal/input"
 )
 
@@ -221,7 +223,7 @@ func build[S Principal, T, R any](maker string, who Authenticator[S], what func(
 	} else {
 		p.what = what()
 		mistakes = append(mistakes, p.what.validate())
-		if end.kind == "wrap" {
+		if end.kind == checklist.Wrap {
 			p.what.keepBody()
 		}
 	}
@@ -239,7 +241,7 @@ func build[S Principal, T, R any](maker string, who Authenticator[S], what func(
 	if err := errors.Join(append(mistakes, err)...); err != nil {
 		panic("guard: " + maker + ": " + err.Error())
 	}
-	if end.kind == "handler" { // others run without a deadline
+	if end.kind == checklist.Handler { // others run without a deadline
 		p.limits.bound(tell.timeout())
 	}
 	g.plan = p.describe(limit)
@@ -259,22 +261,23 @@ func unsafe(method string) bool {
 
 // ending is how a route ends: the handler, its hooks, and the response.
 type ending[S Principal, T, R any] struct {
-	run   func(context.Context, *exchange, *Call[S, T, R], *input.Body) error
-	kind  string   // handler, stream or wrap
-	owned string   // the rule of OwnedInput
-	hooks []string // names
+	run    func(context.Context, *exchange, *Call[S, T, R], *input.Body) error
+	kind   checklist.Ending
+	owned  *checklist.Step // of OwnedInput
+	hooks  []string        // names
+	result reflect.Type    // of a handler
 }
 
-// step is a result that is no result: After, Stream and OwnedInput return
+// described is a result that is no result: After, Stream and OwnedInput return
 // handlers whose only result is the description of what New is to run.
-type step[S Principal, T, R any] interface{ ending() ending[S, T, R] }
+type described[S Principal, T, R any] interface{ ending() ending[S, T, R] }
 
 func endingOf[S Principal, T, R, Out any](handler func(context.Context, *Call[S, T, R]) (Out, error)) ending[S, T, R] {
-	if _, ok := any(*new(Out)).(step[S, T, R]); ok {
+	if _, ok := any(*new(Out)).(described[S, T, R]); ok {
 		out, _ := handler(context.Background(), nil)
-		return any(out).(step[S, T, R]).ending()
+		return any(out).(described[S, T, R]).ending()
 	}
-	return ending[S, T, R]{kind: "handler", run: func(ctx context.Context, x *exchange, c *Call[S, T, R], _ *input.Body) error {
+	return ending[S, T, R]{kind: checklist.Handler, result: resultOf[Out](), run: func(ctx context.Context, x *exchange, c *Call[S, T, R], _ *input.Body) error {
 		out, err := handler(ctx, c)
 		if err != nil {
 			return err
@@ -294,7 +297,7 @@ func After[S Principal, T, R, Out any](handler func(context.Context, *Call[S, T,
 	for _, h := range hooks {
 		mustBe("After", check{"a hook", h != nil})
 	}
-	if _, ok := any(*new(Out)).(step[S, T, R]); ok {
+	if _, ok := any(*new(Out)).(described[S, T, R]); ok {
 		panic("guard: After: the handler is itself made by After, Stream or OwnedInput: put After inside OwnedInput")
 	}
 	h := hooked[S, T, R, Out]{handler, hooks}
@@ -307,7 +310,7 @@ type hooked[S Principal, T, R, Out any] struct {
 }
 
 func (h hooked[S, T, R, Out]) ending() ending[S, T, R] {
-	e := ending[S, T, R]{kind: "handler"}
+	e := ending[S, T, R]{kind: checklist.Handler, result: resultOf[Out]()}
 	for _, hook := range h.hooks {
 		e.hooks = append(e.hooks, funcName(hook))
 	}
@@ -365,7 +368,7 @@ type streamed[S Principal, T, R any] struct {
 }
 
 func (s streamed[S, T, R]) ending() ending[S, T, R] {
-	return ending[S, T, R]{kind: "stream", run: func(_ context.Context, x *exchange, c *Call[S, T, R], _ *input.Body) error {
+	return ending[S, T, R]{kind: checklist.Stream, run: func(_ context.Context, x *exchange, c *Call[S, T, R], _ *input.Body) error {
 		if err := s.handler(x.r.Context(), c, x.handOver()); err != nil {
 			return err
 		}
@@ -377,12 +380,12 @@ func (s streamed[S, T, R]) ending() ending[S, T, R] {
 type ownedInput[S Principal, T, R, Out any] struct {
 	resolve func(context.Context, S, T) (R, error)
 	handler func(context.Context, *Call[S, T, R]) (Out, error)
-	rule    string
+	rule    checklist.Step
 }
 
 func (o ownedInput[S, T, R, Out]) ending() ending[S, T, None] {
 	inner := endingOf(o.handler)
-	return ending[S, T, None]{kind: inner.kind, owned: o.rule, hooks: inner.hooks,
+	return ending[S, T, None]{kind: inner.kind, owned: &o.rule, hooks: inner.hooks, result: inner.result,
 		run: func(ctx context.Context, x *exchange, c *Call[S, T, None], b *input.Body) error {
 			resource, err := o.resolve(ctx, c.Caller, c.Input)
 			if err != nil {

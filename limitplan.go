@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -207,52 +206,4 @@ func (l *Limiter) lease() time.Duration {
 		return 10 * time.Minute
 	}
 	return l.Lease
-}
-
-// describe is the limits on the checklist.
-func (l Limit) describe() string {
-	if len(l.rules) == 0 {
-		return "unlimited: " + l.reason
-	}
-	var texts []string
-	for i := range l.rules {
-		r := &l.rules[i]
-		switch {
-		case r.preset == "":
-			texts = append(texts, r.describe())
-		case i == 0 || l.rules[i-1].preset != r.preset:
-			texts = append(texts, r.preset)
-		}
-	}
-	return strings.Join(texts, " + ")
-}
-
-// describe is one rule, such as "60/1m per caller".
-func (r *rule) describe() string {
-	text := fmt.Sprintf("%d/%s per %s", r.count, shortDuration(r.per), r.scope)
-	if r.inFlight {
-		text = fmt.Sprintf("%d in flight per %s", r.count, r.scope)
-	}
-	if r.burst != r.count {
-		text += fmt.Sprintf(" burst %d", r.burst)
-	}
-	if r.cost != 1 {
-		text += fmt.Sprintf(" cost %d", r.cost)
-	}
-	if r.weigh != nil {
-		text += " by " + funcName(r.weigh)
-	}
-	if r.onFailure {
-		text += " on failure"
-	}
-	if r.split {
-		text += " and network"
-	}
-	if r.shadow {
-		text += " shadow"
-	}
-	if r.name != "" {
-		text += " as " + r.name
-	}
-	return text
 }

@@ -4,16 +4,19 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/routeguard/guard"
+	"github.com/routeguard/guard/checklist"
 )
 
 // routes is a Mux with patterns of every kind.
@@ -155,38 +158,58 @@ func TestChecklist(t *testing.T) {
 	errs, _ := logged()
 	h.mux.Handle("/any/{id}", guard.New(anyUser, guard.NoPayload, guard.NoResource, free, errs, whoami[User]))
 	h.mux.Unguarded("GET /static/", "public files", http.NotFoundHandler())
-	var b bytes.Buffer
-	if err := h.mux.WriteChecklist(&b); err != nil {
-		t.Fatal(err)
-	}
 	want := []string{
-		"PATTERN", "WHO", "WHAT", "WHICH", "LIMITS", "NOTES",
-		"PATCH /projects/{projectID}", "bearer|cookie", "JSON guard_test.UpdateProject 256 KiB", "{projectID} Owned Project.OwnedBy", "10/1m per caller", "after: service.dropCached",
-		"GET /projects/{projectID}/tasks/{taskID}", "bearer|cookie", "none", "{projectID}/{taskID} Owned Project.OwnedBy > Within service.taskIn", "60/1m per caller",
-		"POST /contact", "anyone", "JSON guard_test.Contact 256 KiB", "none", "5/1m per ip",
-		"POST /admin/users/{userID}/role", "bearer|cookie only User.IsAdmin", "JSON guard_test.SetRole 256 KiB", "none", "30/1m per caller", "no answer reads {userID}",
-		"/any/{id}", "bearer", "none", "none", "unlimited: test", "any method; no answer reads {id}",
-		"GET /static/", "unguarded", "-", "-", "-", "public files",
+		"PATCH /projects/{projectID} bearer|cookie, JSON guard_test.UpdateProject 256 KiB, {projectID} Owned Project.OwnedBy, 10/1m per caller [service.dropCached]",
+		"GET /projects/{projectID}/tasks/{taskID} bearer|cookie, none, {projectID}/{taskID} Owned Project.OwnedBy > Within service.taskIn, 60/1m per caller []",
+		"POST /contact anyone, JSON guard_test.Contact 256 KiB, none, 5/1m per ip []",
+		"POST /admin/users/{userID}/role bearer|cookie only User.IsAdmin, JSON guard_test.SetRole 256 KiB, none, 30/1m per caller []",
+		"/any/{id} bearer, none, none, unlimited: test []",
+		"GET /static/ unguarded: public files",
 	}
 	var got []string
-	for line := range strings.Lines(b.String()) {
-		for cell := range strings.SplitSeq(line, "  ") {
-			if cell = strings.TrimSpace(cell); cell != "" {
-				got = append(got, cell)
-			}
+	for _, r := range h.mux.Routes() {
+		line := fmt.Sprintf("%s %s, %s, %s, %s %s", r.Pattern, r.Who, r.What, r.Which, r.Limits, r.After)
+		if r.Unguarded != "" {
+			line = r.Pattern + " unguarded: " + r.Unguarded
 		}
+		got = append(got, line)
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("got\n%q\nwant\n%q\nfrom\n%s", got, want, &b)
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	list := h.mux.Routes()
-	if len(list) != 6 || list[5] != (guard.Route{Pattern: "GET /static/", Who: "unguarded", What: "-", Which: "-", Limits: "-", Notes: "public files"}) {
-		t.Errorf("got routes %+v", list)
-	}
-	list[0].Who = "nobody"
-	if h.mux.Routes()[0].Who == "nobody" {
+	list[0].Pattern = "nothing"
+	if h.mux.Routes()[0].Pattern == "nothing" {
 		t.Error("Routes gave away its own slice")
 	}
+	var b, table strings.Builder
+	if err := errors.Join(h.mux.WriteChecklist(&b), checklist.WriteTable(&table, h.mux.Routes())); err != nil || b.String() != table.String() {
+		t.Errorf("got error %v and\n%s\nwant\n%s", err, &b, &table)
+	}
+}
+
+// A guard on another router describes itself in the same words.
+func TestDescribe(t *testing.T) {
+	t.Parallel()
+	errs, _ := logged()
+	s := &service{}
+	owned := guard.New(anyUser, guard.NoPayload, guard.Owned("id", guard.ParseUUID, s.project, (*Project).OwnedBy), free, errs,
+		func(_ context.Context, c *guard.Call[User, guard.None, *Project]) (guard.Reply[string], error) {
+			return guard.Reply[string]{Body: c.Resource.Name}, nil
+		})
+	mux := guard.NewMux(errs)
+	mux.Handle("GET /p/{id}", owned)
+	got := guard.Describe("GET /p/{id}", owned)
+	if want := mux.Routes()[0]; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got.Result != reflect.TypeFor[string]() || got.Which.Steps[0].Resource != "*guard_test.Project" {
+		t.Errorf("got result %v and steps %v, want what a Reply holds and the resource's type", got.Result, got.Which.Steps)
+	}
+	var missing *guard.Guard[guard.None]
+	mustPanic(t, "a parameter that the pattern does not have", `Describe: the pattern "GET /p/{pid}" has no {id}`, func() { guard.Describe("GET /p/{pid}", owned) })
+	mustPanic(t, "a nil guard", "Describe: GET /: the guard is nil", func() { guard.Describe("GET /", missing) })
+	mustPanic(t, "a zero guard", "Describe: GET /: the guard is the zero Guard", func() { guard.Describe("GET /", &guard.Guard[guard.None]{}) })
 }
 
 // A Guard is an http.Handler: it works on a plain ServeMux, and alone.

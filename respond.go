@@ -41,8 +41,11 @@ func (r Reply[B]) parts() (int, http.Header, []*http.Cookie, any) {
 	return r.Status, r.Header, r.Cookies, r.Body
 }
 
+func (r Reply[B]) body() reflect.Type { return reflect.TypeFor[B]() }
+
 type replier interface {
 	parts() (int, http.Header, []*http.Cookie, any)
+	body() reflect.Type
 }
 
 // exchange is one request on its way through the stages, and its response.

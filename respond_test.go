@@ -170,20 +170,20 @@ func TestSteps(t *testing.T) {
 	}
 	users := guard.Bearer(s.verify)
 	tests := []struct {
-		name  string
-		guard func(errs *guard.Responder, n *count) guard.Guarded
-		body  string
-		which string
-		notes string // a prefix
-		hooks int
+		name   string
+		guard  func(errs *guard.Responder, n *count) guard.Guarded
+		body   string
+		which  string
+		ending string
+		hooks  int
 	}{
-		{name: "After", body: "\"plain\"\n", which: "none", notes: "after: ", hooks: 2,
+		{name: "After", body: "\"plain\"\n", which: "none", ending: "handler", hooks: 2,
 			guard: func(errs *guard.Responder, n *count) guard.Guarded {
 				hook := func(_ context.Context, _ *plain, out string) error { n.hooks += len(out) / len("plain"); return nil }
 				return guard.New(users, guard.JSON[MoveTask], guard.NoResource, free, errs,
 					guard.After(func(context.Context, *plain) (string, error) { return "plain", nil }, hook, hook))
 			}},
-		{name: "Stream", body: "plain", which: "none", notes: "stream",
+		{name: "Stream", body: "plain", which: "none", ending: "stream",
 			guard: func(errs *guard.Responder, _ *count) guard.Guarded {
 				return guard.New(users, guard.JSON[MoveTask], guard.NoResource, free, errs,
 					guard.Stream(func(_ context.Context, _ *plain, w http.ResponseWriter) error {
@@ -191,17 +191,17 @@ func TestSteps(t *testing.T) {
 						return err
 					}))
 			}},
-		{name: "OwnedInput", body: "\"Alice's\"\n", which: "OwnedInput Project.OwnedBy",
+		{name: "OwnedInput", body: "\"Alice's\"\n", which: "OwnedInput Project.OwnedBy", ending: "handler",
 			guard: func(errs *guard.Responder, _ *count) guard.Guarded {
 				return guard.New(users, guard.JSON[MoveTask], guard.NoResource, free, errs,
 					guard.OwnedInput(MoveTask.target, s.project, (*Project).OwnedBy, handler))
 			}},
-		{name: "After inside OwnedInput", body: "\"Alice's\"\n", which: "OwnedInput Project.OwnedBy", notes: "after: ", hooks: 1,
+		{name: "After inside OwnedInput", body: "\"Alice's\"\n", which: "OwnedInput Project.OwnedBy", ending: "handler", hooks: 1,
 			guard: func(errs *guard.Responder, n *count) guard.Guarded {
 				return guard.New(users, guard.JSON[MoveTask], guard.NoResource, free, errs,
 					guard.OwnedInput(MoveTask.target, s.project, (*Project).OwnedBy, guard.After(handler, func(context.Context, *c, string) error { n.hooks++; return nil })))
 			}},
-		{name: "Stream inside OwnedInput", body: "Alice's", which: "OwnedInput Project.OwnedBy", notes: "stream",
+		{name: "Stream inside OwnedInput", body: "Alice's", which: "OwnedInput Project.OwnedBy", ending: "stream",
 			guard: func(errs *guard.Responder, _ *count) guard.Guarded {
 				return guard.New(users, guard.JSON[MoveTask], guard.NoResource, free, errs,
 					guard.OwnedInput(MoveTask.target, s.project, (*Project).OwnedBy, guard.Stream(stream)))
@@ -221,8 +221,8 @@ func TestSteps(t *testing.T) {
 				t.Errorf("hooks ran %d times, want %d", n.hooks, tt.hooks)
 			}
 			got := mux.Routes()[0]
-			if got.Which != tt.which || !strings.HasPrefix(got.Notes, tt.notes) || tt.notes == "" && got.Notes != "" {
-				t.Errorf("got checklist %+v, want which %q and notes %q", got, tt.which, tt.notes)
+			if got.Which.String() != tt.which || string(got.Ending) != tt.ending || len(got.After) != tt.hooks {
+				t.Errorf("got checklist %+v, want which %q, ending %s and %d hooks", got, tt.which, tt.ending, tt.hooks)
 			}
 		})
 	}

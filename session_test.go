@@ -295,7 +295,7 @@ func TestWhoOnTheChecklist(t *testing.T) {
 	want := []string{"bearer|apikey (kept) only User.IsAdmin", "bearer|apikey (kept) only User.IsAdmin, or anonymous",
 		"signed Standard Webhooks 64 KiB", "signed Standard Webhooks 64 KiB (kept)", "anyone"}
 	for i, r := range mux.Routes() {
-		if r.Who != want[i] {
+		if r.Who.String() != want[i] {
 			t.Errorf("%s: got %q, want %q", r.Pattern, r.Who, want[i])
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strconv"
-	"strings"
 
 	"github.com/go-playground/validator/v10"
 
@@ -257,60 +255,4 @@ func (t *Responder) invalid(f *input.Failure) *Error {
 		e.Fields = append(e.Fields, FieldError(v))
 	}
 	return e
-}
-
-// describe is the payload on the checklist, such as "JSON main.CreateProject 256 KiB".
-func (d *Decoder[T]) describe() string {
-	parts := []string{d.kind}
-	if t := reflect.TypeFor[T](); t != reflect.TypeFor[None]() {
-		parts = append(parts, t.String())
-	}
-	if n := d.plan.MaxBody(); n > 0 {
-		parts = append(parts, size(n))
-	}
-	return strings.Join(parts, " ")
-}
-
-func size(n int64) string {
-	for _, unit := range []string{"B", "KiB", "MiB"} {
-		if n < 1<<10 || n%(1<<10) != 0 {
-			return strconv.FormatInt(n, 10) + " " + unit
-		}
-		n >>= 10
-	}
-	return strconv.FormatInt(n, 10) + " GiB"
-}
-
-func (d *Decoder[T]) params() []string { return d.plan.PathNames() }
-
-// fields lists the input for the checklist: what a review of its rules looks at.
-func (d *Decoder[T]) fields() string {
-	var b strings.Builder
-	listFields(&b, d.plan.Fields())
-	return strings.TrimSuffix(b.String(), "\n")
-}
-
-// rawJSON is one name for a type that GOEXPERIMENT=jsonv2 makes an alias of another.
-var rawJSON = strings.NewReplacer("json.RawMessage", "raw JSON", "jsontext.Value", "raw JSON")
-
-func listFields(b *strings.Builder, fields []input.FieldInfo) {
-	for _, f := range fields {
-		fmt.Fprintf(b, "%s %s", f.Pointer, rawJSON.Replace(f.Type.String()))
-		for _, tag := range [][2]string{{"normalize", f.Normalize}, {"validate", f.Rules}} {
-			if tag[1] != "" {
-				fmt.Fprintf(b, " %s:%q", tag[0], tag[1])
-			}
-		}
-		if f.HasDefault {
-			fmt.Fprintf(b, " default:%q", f.Default)
-		}
-		if f.FileMax > 0 {
-			fmt.Fprintf(b, " file:%q", "max="+size(f.FileMax)+",types="+strings.Join(f.FileTypes, " "))
-		}
-		if f.Client {
-			b.WriteString(` guard:"client"`)
-		}
-		b.WriteByte('\n')
-		listFields(b, f.Fields)
-	}
 }

@@ -189,11 +189,3 @@ func (s *signed) strip(r *http.Request) {
 		delete(r.Header, name)
 	}
 }
-
-func (s *signed) describe() string {
-	text := "signed " + s.scheme.String() + " " + size(s.maxBody)
-	if s.keep {
-		text += " (kept)"
-	}
-	return text
-}

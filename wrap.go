@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/routeguard/guard/checklist"
 	"github.com/routeguard/guard/internal/input"
 )
 
@@ -40,7 +41,7 @@ func CallOf[S Principal, T, R any](ctx context.Context) (*Call[S, T, R], bool) {
 }
 
 func wrapping[S Principal, T, R any](h http.Handler, who Authenticator[S]) ending[S, T, R] {
-	return ending[S, T, R]{kind: "wrap", run: func(_ context.Context, x *exchange, c *Call[S, T, R], b *input.Body) error {
+	return ending[S, T, R]{kind: checklist.Wrap, run: func(_ context.Context, x *exchange, c *Call[S, T, R], b *input.Body) error {
 		r := x.r.WithContext(context.WithValue(x.r.Context(), callKey{}, c))
 		if !who.anyone || b.Len() > 0 { // what follows changes the header, which is still the server's
 			r.Header = r.Header.Clone()

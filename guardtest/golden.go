@@ -8,22 +8,25 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/routeguard/guard"
+	"github.com/routeguard/guard/checklist"
 )
 
 // updateGolden is the environment variable that writes golden files instead of comparing.
 const updateGolden = "GUARD_UPDATE"
 
-// Golden compares the checklist of mux with a file, and fails where they differ.
+// Routes is what has a checklist: a *guard.Mux, or a checklist.List of guards on another router.
+type Routes interface{ Routes() []checklist.Route }
+
+// Golden compares the checklist of routes with a file, and fails where they differ.
 //
 //	func TestRoutes(t *testing.T) { guardtest.Golden(t, newMux(), "testdata/routes.golden") }
 //
 // A new, changed or weakened route fails the test until somebody has looked at the
 // difference and runs it with GUARD_UPDATE=1, which writes the file. The file is
 // reviewed like code. A missing file fails.
-func Golden(t testing.TB, mux *guard.Mux, file string) {
+func Golden(t testing.TB, routes Routes, file string) {
 	t.Helper()
-	got := checklist(mux)
+	got := text(t, routes)
 	if os.Getenv(updateGolden) != "" {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -42,33 +45,33 @@ func Golden(t testing.TB, mux *guard.Mux, file string) {
 	}
 }
 
-// checklist is a route a paragraph: a table would change in every line when one
-// column grows.
-func checklist(mux *guard.Mux) string {
+func text(t testing.TB, routes Routes) string {
+	t.Helper()
 	var b strings.Builder
-	for _, r := range mux.Routes() {
-		b.WriteString(r.Pattern + "\n")
-		for _, answer := range [][2]string{{"who", r.Who}, {"what", r.What}, {"fields", r.Fields}, {"which", r.Which}, {"limits", r.Limits}, {"notes", r.Notes}} {
-			for line := range strings.Lines(answer[1]) {
-				b.WriteString("\t" + answer[0] + "\t" + strings.TrimSuffix(line, "\n") + "\n")
-			}
-		}
+	if err := checklist.WriteText(&b, routes.Routes()); err != nil {
+		t.Fatal(err)
 	}
 	return b.String()
 }
 
-// difference lists the routes that were removed (-) and added (+); a changed one is
-// both. It is empty where nothing but the order of routes changed, or nothing at all.
+// difference lists the routes that were removed (-) and added (+), and of a changed
+// one the lines that differ. It is empty where nothing but the order of routes changed,
+// or nothing at all.
 func difference(old, current string) string {
 	was, is := paragraphs(old), paragraphs(current)
 	var b strings.Builder
 	for _, p := range was {
-		if !slices.Contains(is, p) {
-			mark(&b, "-", p)
+		if slices.Contains(is, p) {
+			continue
 		}
+		if i := slices.IndexFunc(is, func(other string) bool { return header(other) == header(p) }); i >= 0 {
+			changed(&b, p, is[i])
+			continue
+		}
+		mark(&b, "-", p)
 	}
 	for _, p := range is {
-		if !slices.Contains(was, p) {
+		if !slices.Contains(was, p) && !slices.ContainsFunc(was, func(other string) bool { return header(other) == header(p) }) {
 			mark(&b, "+", p)
 		}
 	}
@@ -76,6 +79,34 @@ func difference(old, current string) string {
 		return "a route stands there twice\n"
 	}
 	return b.String()
+}
+
+// header is a route's first line, its pattern.
+func header(paragraph string) string {
+	line, _, _ := strings.Cut(paragraph, "\n")
+	return line
+}
+
+// changed lists the lines that one of two paragraphs of a route has alone, and those
+// that stand in another order.
+func changed(b *strings.Builder, old, current string) {
+	was, is := slices.Collect(strings.Lines(old)), slices.Collect(strings.Lines(current))
+	b.WriteString("  " + was[0])
+	n := b.Len()
+	for _, line := range was[1:] {
+		if !slices.Contains(is, line) {
+			mark(b, "-", line)
+		}
+	}
+	for _, line := range is[1:] {
+		if !slices.Contains(was, line) {
+			mark(b, "+", line)
+		}
+	}
+	if b.Len() == n { // the same lines in another order, such as the steps to a resource
+		mark(b, "-", strings.Join(was[1:], ""))
+		mark(b, "+", strings.Join(is[1:], ""))
+	}
 }
 
 // paragraphs splits a checklist into its routes.

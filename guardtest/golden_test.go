@@ -89,9 +89,9 @@ func TestGoldenSeesTheRulesOfAnInput(t *testing.T) {
 	}
 	got := golden(t, inputOf[lax](), file)
 	for _, want := range []string{
-		"- \tfields\t/name string normalize:\"trim\" validate:\"required,max=80\"\n",
-		"+ \tfields\t/name string validate:\"max=8000\"\n",
-		"+ \tfields\t/role string validate:\"max=9\" guard:\"client\"\n",
+		"- \tfield\t/name string normalize:\"trim\" validate:\"required,max=80\"\n",
+		"+ \tfield\t/name string validate:\"max=8000\"\n",
+		"+ \tfield\t/role string validate:\"max=9\" guard:\"client\"\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
@@ -114,7 +114,7 @@ func TestGolden(t *testing.T) {
 		t.Fatalf("writing: got %q", got)
 	}
 	t.Setenv("GUARD_UPDATE", "")
-	if b, err := os.ReadFile(file); err != nil || string(b) != "POST /role\n\twho\tbearer only caller.Admin\n\twhat\tnone\n\twhich\tnone\n\tlimits\t10/1m per caller\n" {
+	if b, err := os.ReadFile(file); err != nil || string(b) != "POST /role\n\twho\tbearer only caller.Admin\n\twhat\tnone\n\twhich\tnone\n\tlimits\t10/1m per caller\n\terrors\tapplication/problem+json\n\tends\thandler\n\tlook at\tno hook follows this mutation\n" {
 		t.Errorf("got file %q, %v", b, err)
 	}
 	tests := []struct {
@@ -123,10 +123,10 @@ func TestGolden(t *testing.T) {
 		want []string // nothing: no difference
 	}{
 		{name: "the same routes", mux: muxOf(admins, ten)},
-		{name: "a role that was dropped", mux: muxOf(users, ten), want: []string{"- \twho\tbearer only caller.Admin\n", "+ \twho\tbearer\n"}},
+		{name: "a role that was dropped", mux: muxOf(users, ten), want: []string{"  POST /role\n- \twho\tbearer only caller.Admin\n+ \twho\tbearer\n"}},
 		{name: "a limit that was raised", mux: muxOf(admins, limits.PerCaller(1000, time.Minute)), want: []string{"+ \tlimits\t1000/1m per caller\n"}},
 		{name: "a limit that was dropped", mux: muxOf(admins, guard.Unlimited("later")), want: []string{"+ \tlimits\tunlimited: later\n"}},
-		{name: "a new route", mux: muxOf(admins, ten, "GET /debug"), want: []string{"+ GET /debug\n", "+ \tnotes\ta test\n"}},
+		{name: "a new route", mux: muxOf(admins, ten, "GET /debug"), want: []string{"+ GET /debug\n", "+ \tunguarded\ta test\n"}},
 		{name: "no routes", mux: guard.NewMux(&guard.Responder{}), want: []string{"- POST /role\n"}},
 	}
 	for _, tt := range tests {

@@ -1,12 +1,11 @@
 // Command server is a small projects service behind guard, to try out and to copy.
 //
 //	go run ./examples/server           serves it
-//	go run ./examples/server routes    prints the checklist of its routes
+//	go run ./examples/server routes    prints the checklist of its routes; also: routes markdown, routes json
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,8 +35,9 @@ func main() {
 
 // run is main without the process: it ends when ctx does.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
-	if len(args) > 1 || len(args) == 1 && args[0] != "routes" {
-		return errors.New("usage: server [routes]")
+	printRoutes, err := printer(args)
+	if err != nil {
+		return err
 	}
 	cfg, err := loadConfig(getenv)
 	if err != nil {
@@ -66,8 +66,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if err != nil {
 		return err
 	}
-	if len(args) == 1 {
-		return mux.WriteChecklist(stdout)
+	if printRoutes != nil {
+		return printRoutes(stdout, mux.Routes())
 	}
 	listener, err := net.Listen("tcp", cfg.addr)
 	if err != nil {

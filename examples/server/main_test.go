@@ -128,16 +128,25 @@ func waitFor(t *testing.T, b *syncBuffer, text string) {
 	t.Fatalf("no %q in\n%s", text, b.String())
 }
 
-func TestRoutesCommand(t *testing.T) {
+func TestCommandsPrintAndExit(t *testing.T) {
 	t.Parallel()
-	var stdout, stderr bytes.Buffer
-	if err := run(t.Context(), []string{"routes"}, settings(nil), &stdout, &stderr); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"PATTERN", "PATCH /projects/{projectID}", "GET /healthz", "liveness probe"} {
-		if !strings.Contains(stdout.String(), want) {
-			t.Errorf("no %q in\n%s", want, stdout.String())
+	for command, wants := range map[string][]string{
+		"routes":          {"PATTERN", "PATCH /projects/{projectID}", "GET /healthz", "liveness probe", "To look at:"},
+		"routes markdown": {"## `PATCH /projects/{projectID}`", "{projectID} Owned ownedBy", "API1"},
+		"routes json":     {`"pattern": "PATCH /projects/{projectID}"`, `"rule": "ownedBy"`},
+	} {
+		var stdout, stderr bytes.Buffer
+		if err := run(t.Context(), strings.Fields(command), settings(nil), &stdout, &stderr); err != nil {
+			t.Fatal(err)
 		}
+		for _, want := range wants {
+			if !strings.Contains(stdout.String(), want) {
+				t.Errorf("%s: no %q in\n%s", command, want, stdout.String())
+			}
+		}
+	}
+	if err := run(t.Context(), []string{"route"}, settings(nil), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "usage") {
+		t.Errorf("an unknown command: got %v, want the usage", err)
 	}
 }
 

@@ -79,6 +79,9 @@ func NewCheck(set Set) *Check {
 	return c
 }
 
+// Origins are those that may send besides the service's own.
+func (c *Check) Origins() []string { return c.set.Origins() }
+
 var sameOrigin = []string{"same-origin"}
 
 // The reasons are for the log. They hold nothing that the client sent.
