@@ -92,6 +92,7 @@ type delivery struct {
 	of         *deliveries
 	key, owner string
 	held       bool // a claim that is neither done nor released, as far as is known
+	claimed    bool // the store said so
 }
 
 var refuseRunning = &Error{Status: http.StatusConflict, Code: "message_running",
@@ -115,6 +116,7 @@ func (x *exchange) claim(ctx context.Context, fallback string) (repeat bool, err
 	case err != nil:
 		return false, refuseUnavailable.Because(fmt.Errorf("claim the message: %w", err))
 	case state == ReplayClaimed:
+		d.claimed = true
 		return false, nil
 	case state == ReplayDelivered:
 		d.held = false
@@ -165,11 +167,11 @@ func (x *exchange) release() {
 }
 
 // note tells the store how a message ended, even if the sender has gone, and logs
-// where it could not.
+// where it could not. After a claim that failed, the request's own record says so.
 func (x *exchange) note(what string, tell func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), noteTimeout)
 	defer cancel()
-	if err := contain(func() error { return tell(ctx) }); err != nil {
+	if err := contain(func() error { return tell(ctx) }); err != nil && x.delivery.claimed {
 		_ = contain(func() error { // of a logger that panics
 			x.tell.logger().LogAttrs(ctx, slog.LevelError, "replay store failed", slog.String("request_id", x.id),
 				slog.String("route", x.route), slog.String("cause", what+": "+err.Error()))

@@ -197,7 +197,11 @@ func TestReplayStoreFailures(t *testing.T) {
 		runs     int
 		released int
 		logged   string
+		records  int // 1, unless it says more
 	}{
+		{name: "a store that is down altogether is logged once", breaks: func(s *store) {
+			s.claim, s.releaseErr = func() (guard.ReplayState, error) { return 0, down }, down
+		}, status: 503, code: "unavailable", released: 1, logged: "connection refused"},
 		{name: "a store that is down is 503", breaks: func(s *store) { s.claim = func() (guard.ReplayState, error) { return 0, down } },
 			status: 503, code: "unavailable", released: 1, logged: "connection refused"},
 		{name: "a verdict with an error is 503", breaks: func(s *store) { s.claim = func() (guard.ReplayState, error) { return guard.ReplayDelivered, down } },
@@ -209,9 +213,9 @@ func TestReplayStoreFailures(t *testing.T) {
 		{name: "a store that panics is 500", breaks: func(s *store) { s.claim = func() (guard.ReplayState, error) { panic("nil client") } },
 			status: 500, code: "internal", released: 1, logged: "nil client"},
 		{name: "a note that is lost does not undo the work", breaks: func(s *store) { s.doneErr = down },
-			status: 204, runs: 1, logged: "note the delivery: dial tcp"},
+			status: 204, runs: 1, logged: "note the delivery: dial tcp", records: 2},
 		{name: "a release that fails is logged", breaks: func(s *store) { s.releaseErr = down }, act: func(context.Context) error { return errors.New("disk full") },
-			status: 500, code: "internal", runs: 1, released: 1, logged: "release the message: dial tcp"},
+			status: 500, code: "internal", runs: 1, released: 1, logged: "release the message: dial tcp", records: 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -229,6 +233,9 @@ func TestReplayStoreFailures(t *testing.T) {
 			}
 			if !strings.Contains(b.log.String(), tt.logged) {
 				t.Errorf("got log %s, want %q in it", b.log, tt.logged)
+			}
+			if got := len(b.log.records(t)); got != max(tt.records, 1) {
+				t.Errorf("got %d records, want %d: %s", got, max(tt.records, 1), b.log)
 			}
 		})
 	}
