@@ -21,13 +21,14 @@ type deadline struct {
 	ended  bool
 }
 
-// within returns a context that ends after d, and the function that releases it.
-func within(parent context.Context, d time.Duration) *deadline {
-	at := time.Now().Add(d)
+// start makes d, which is new, a child of parent that ends at the given time, or
+// with an earlier deadline of parent. It is to be released by end.
+func (d *deadline) start(parent context.Context, at time.Time) context.Context {
 	if earlier, ok := parent.Deadline(); ok && earlier.Before(at) {
 		at = earlier
 	}
-	return &deadline{parent: parent, at: at}
+	d.parent, d.at = parent, at
+	return d
 }
 
 func (d *deadline) arm() context.Context {
@@ -42,7 +43,8 @@ func (d *deadline) arm() context.Context {
 	return d.armed
 }
 
-// end releases what was armed. It ends the context for whoever still holds it.
+// end releases what was armed. It ends the context for whoever still holds it, and
+// does nothing to one that was never started.
 func (d *deadline) end() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -59,7 +59,8 @@ func TestDeadline(t *testing.T) {
 					end()
 				}
 				parent, stop := context.WithCancel(context.WithValue(context.Background(), key{}, "v"))
-				d := within(parent, 30*time.Second)
+				d := new(deadline)
+				d.start(parent, time.Now().Add(30*time.Second))
 				check("deadline", stop, d, d.end)
 				stop()
 				parent, stop = context.WithCancel(context.WithValue(context.Background(), key{}, "v"))
@@ -75,7 +76,8 @@ func TestDeadlineKeepsAnEarlierOne(t *testing.T) {
 	t.Parallel()
 	parent, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	d := within(parent, time.Hour)
+	d := new(deadline)
+	d.start(parent, time.Now().Add(time.Hour))
 	defer d.end()
 	want, _ := parent.Deadline()
 	if got, _ := d.Deadline(); !got.Equal(want) {
@@ -86,7 +88,8 @@ func TestDeadlineKeepsAnEarlierOne(t *testing.T) {
 // Package context watches a context that it does not know with a goroutine for
 // each child.
 func TestDeadlineNeedsNoGoroutine(t *testing.T) {
-	d := within(context.Background(), time.Hour)
+	d := new(deadline)
+	d.start(context.Background(), time.Now().Add(time.Hour))
 	defer d.end()
 	before := runtime.NumGoroutine()
 	for range 100 {

@@ -144,9 +144,13 @@ type pipeline[S Principal, T, R any] struct {
 // stages is the life of a request: the stages in their order, top to bottom. Each
 // one passes, or returns the error that ends the request.
 func (p *pipeline[S, T, R]) stages(x *exchange) error {
-	ctx, cancel := p.tell.stageContext(x.r.Context())
-	defer cancel()
-	c := &Call[S, T, R]{ClientIP: x.addr, RequestID: x.id, Request: x.r}
+	// One allocation, which is never used again: the handler may keep any of it.
+	own := &struct {
+		call    Call[S, T, R]
+		context deadline
+	}{call: Call[S, T, R]{ClientIP: x.addr, RequestID: x.id, Request: x.r}}
+	ctx, c := p.tell.bound(x.r.Context(), &own.context, x.start), &own.call
+	defer own.context.end()
 
 	x.stage = StageLimit
 	if err := p.limits.beforeSession(ctx, x); err != nil {
@@ -246,9 +250,12 @@ func build[S Principal, T, R any](maker string, who Authenticator[S], what func(
 	}
 	g.plan = p.describe(limit)
 	asks := p.who.unauthenticated(nil, nil).challenges
+	stages := p.stages
 	g.serve = func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{tell: p.tell, private: !p.who.anyone || unsafe(r.Method), asks: asks, route: r.Pattern, w: w, r: r, start: time.Now()}
-		x.do(p.stages)
+		x := newExchange(p.tell, w, r)
+		x.private, x.asks, x.route = !p.who.anyone || unsafe(r.Method), asks, r.Pattern
+		x.do(stages)
+		x.recycle()
 	}
 	return g
 }
@@ -329,8 +336,9 @@ func (h hooked[S, T, R, Out]) ending() ending[S, T, R] {
 // must not leave stale copies behind.
 func (h hooked[S, T, R, Out]) after(ctx context.Context, x *exchange, c *Call[S, T, R], out Out, names []string) {
 	x.stage = StageAfter
-	ctx, cancel := x.tell.stageContext(context.WithoutCancel(ctx))
-	defer cancel()
+	var bounded deadline
+	ctx = x.tell.bound(context.WithoutCancel(ctx), &bounded, time.Now())
+	defer bounded.end()
 	for i, hook := range h.hooks {
 		if err := contain(func() error { return hook(ctx, c, out) }); err != nil {
 			e := x.event(nil)

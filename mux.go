@@ -59,7 +59,8 @@ func (m *Mux) Unguarded(pattern, reason string, h http.Handler) {
 		panic("guard: Mux: " + pattern + ": the handler is nil")
 	}
 	m.register(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := &exchange{tell: m.tell, route: r.Pattern, w: w, r: r, start: time.Now()}
+		x := newExchange(m.tell, w, r)
+		x.route = r.Pattern
 		x.do(func(x *exchange) error {
 			x.stage = StageHandler
 			h.ServeHTTP(x.handOver(), r)
@@ -94,7 +95,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if i.status == 0 {
 		return
 	}
-	x := &exchange{tell: m.tell, w: w, r: r, start: time.Now()}
+	x := newExchange(m.tell, w, r)
 	x.do(func(x *exchange) error {
 		x.stage = StageRoute
 		return i.answer(x)

@@ -73,7 +73,10 @@ type exchange struct {
 	hijacked bool
 	failed   bool        // a wrapped handler answered with a refusal of its own
 	broke    bool        // the stages did not return
-	before   http.Header // as it was before a handler got the ResponseWriter
+	lent     bool        // a handler got the ResponseWriter
+	before   http.Header // as it was before that
+	clean    bool        // the header was empty before, and is the guard's alone
+	values   []string    // room for header values, see set
 }
 
 // begin is stage 0. The headers that every response carries are set here, so
@@ -86,29 +89,29 @@ func (x *exchange) begin() error {
 		x.tell.warnForwarded()
 	}
 	if x.id = outerID(x.w); x.id == "" {
-		id, err := requestID(x.r, found.TrustedPeer)
+		id, err := requestID(x.r, found.TrustedPeer, x.start)
 		if err != nil {
 			return fmt.Errorf("make a request id: %w", err)
 		}
 		x.id = id
 	}
 	h := x.w.Header()
-	values := []string{x.id, "nosniff", "no-store"} // one allocation, and nobody can append into a neighbor
-	h["X-Request-Id"] = values[0:1:1]
-	h["X-Content-Type-Options"] = values[1:2:2]
+	x.clean = len(h) == 0
+	x.set(h, "X-Request-Id", x.id)
+	x.set(h, "X-Content-Type-Options", "nosniff")
 	if x.private {
-		h["Cache-Control"] = values[2:3:3]
+		x.set(h, "Cache-Control", "no-store")
 	}
 	return nil
 }
 
 // requestID takes the caller's own id only from a trusted proxy: an id that a
 // client chooses could collide with, or forge, somebody else's log records.
-func requestID(r *http.Request, trusted bool) (string, error) {
+func requestID(r *http.Request, trusted bool, now time.Time) (string, error) {
 	if ids := r.Header["X-Request-Id"]; trusted && len(ids) == 1 && reqid.Valid(ids[0]) {
 		return ids[0], nil
 	}
-	return reqid.New()
+	return reqid.New(now)
 }
 
 // do runs the stages and ends the request: it responds, settles the limits and
@@ -226,17 +229,21 @@ var staleHeaders = []string{"Etag", "Last-Modified", "Expires", "Accept-Ranges",
 func (x *exchange) refuse(e *Error) {
 	x.takeBack()
 	h := x.w.Header()
-	for _, name := range staleHeaders {
-		delete(h, name)
+	if !x.clean || x.lent {
+		for _, name := range staleHeaders {
+			delete(h, name)
+		}
+		x.set(h, "X-Content-Type-Options", "nosniff")
 	}
-	h["X-Content-Type-Options"] = []string{"nosniff"}
-	h["Cache-Control"] = []string{"no-store"}
-	h["Content-Type"] = []string{x.tell.Format.contentType()}
+	if !x.clean || x.lent || !x.private {
+		x.set(h, "Cache-Control", "no-store")
+	}
+	x.set(h, "Content-Type", x.tell.Format.contentType())
 	if c := x.challenges(e); len(c) > 0 {
 		h["Www-Authenticate"] = c
 	}
 	if e.RetryAfter > 0 {
-		h["Retry-After"] = []string{retryAfter(e.RetryAfter)}
+		x.set(h, "Retry-After", retryAfter(e.RetryAfter))
 	}
 	x.announce(e.RetryAfter)
 	if x.r.ProtoMajor == 1 && (e.closeConn || x.unread()) {
@@ -274,7 +281,7 @@ func retryAfter(d time.Duration) string {
 func (x *exchange) send(status int, body []byte) {
 	x.wrote, x.status = true, status
 	if body != nil {
-		x.w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
+		x.set(x.w.Header(), "Content-Length", strconv.Itoa(len(body)))
 	}
 	x.w.WriteHeader(status)
 	if body != nil && x.r.Method != http.MethodHead {
@@ -327,6 +334,7 @@ var ownHeaders = []string{"X-Request-Id", "X-Content-Type-Options", "Content-Len
 
 func (x *exchange) writeResult(status int, header http.Header, cookies []*http.Cookie, body []byte) {
 	h := x.w.Header()
+	x.clean = false
 	for name, values := range header {
 		if name = http.CanonicalHeaderKey(name); !slices.Contains(ownHeaders, name) {
 			h[name] = slices.Clip(values) // a handler may share it between requests: cookies must not be appended to it
@@ -338,10 +346,10 @@ func (x *exchange) writeResult(status int, header http.Header, cookies []*http.C
 		}
 	}
 	if h["Set-Cookie"] != nil && h["Cache-Control"] == nil {
-		h["Cache-Control"] = []string{"no-store"} // a cookie is one client's, and no cache minds it (RFC 9111, section 7.3)
+		x.set(h, "Cache-Control", "no-store") // a cookie is one client's, and no cache minds it (RFC 9111, section 7.3)
 	}
 	if body != nil && h["Content-Type"] == nil {
-		h["Content-Type"] = []string{"application/json; charset=utf-8"}
+		x.set(h, "Content-Type", "application/json; charset=utf-8")
 	}
 	x.deliver()
 	x.send(status, body)
@@ -359,11 +367,10 @@ func isNil(v any) bool {
 	return false
 }
 
-// stageContext bounds the stages in time.
-func (t *Responder) stageContext(ctx context.Context) (context.Context, func()) {
-	if d := t.timeout(); d > 0 {
-		bounded := within(ctx, d)
-		return bounded, bounded.end
+// bound bounds what begins at start in time, with d, which is to be ended.
+func (t *Responder) bound(ctx context.Context, d *deadline, start time.Time) context.Context {
+	if timeout := t.timeout(); timeout > 0 {
+		return d.start(ctx, start.Add(timeout))
 	}
-	return ctx, func() {}
+	return ctx
 }

@@ -21,6 +21,7 @@ type writer struct {
 // handOver lends the response to a handler that writes it itself. The header is
 // remembered as it stands, so that a refusal can take back what the handler set.
 func (x *exchange) handOver() *writer {
+	x.lent = true
 	x.before = x.w.Header().Clone()
 	return &writer{x.w, x}
 }
@@ -47,7 +48,7 @@ func (x *exchange) sent(status int) {
 // every response, whatever the handler did.
 func (x *exchange) keepID() {
 	if !x.wrote && !x.hijacked {
-		x.w.Header()["X-Request-Id"] = []string{x.id}
+		x.set(x.w.Header(), "X-Request-Id", x.id)
 	}
 }
 

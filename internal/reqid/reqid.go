@@ -19,12 +19,13 @@ const (
 
 // New returns a UUID of version 7 (RFC 9562, section 5.7), in lower case.
 //
+// now is the time of the request, which the caller has read anyway.
 // It holds the time in milliseconds and 74 random bits from crypto/rand, none
 // of them a counter: an id tells nothing about the ids before and after it.
 // The time never runs backwards, even if the clock is set back; ids of one
 // millisecond are in no order. If the system has no randomness to give, the
 // error says so and the id is empty. New is safe for concurrent use.
-func New() (string, error) { return system.new(time.Now()) }
+func New(now time.Time) (string, error) { return system.new(now) }
 
 // Valid reports whether a caller's own id may be used as the request's id.
 //

@@ -45,7 +45,7 @@ func TestNewIsAUUIDOfVersion7(t *testing.T) {
 	t.Parallel()
 	for range 1000 {
 		before := time.Now().UnixMilli()
-		id, err := New()
+		id, err := New(time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestAllRandomBitsVary(t *testing.T) {
 	const ids = 8000
 	var set [128]int
 	for range ids {
-		id, err := New()
+		id, err := New(time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +136,7 @@ func TestConcurrentIDsAreUnique(t *testing.T) {
 	for i := range workers {
 		wg.Go(func() {
 			for range each {
-				id, err := New()
+				id, err := New(time.Now())
 				if err != nil {
 					t.Error(err)
 					return
@@ -332,7 +332,7 @@ func BenchmarkNew(b *testing.B) {
 	b.Run("reqid", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _ = New()
+			_, _ = New(time.Now())
 		}
 	})
 	b.Run("google uuid", func(b *testing.B) {
@@ -346,7 +346,7 @@ func BenchmarkNew(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				_, _ = New()
+				_, _ = New(time.Now())
 			}
 		})
 	})

@@ -1,0 +1,42 @@
+package guard
+
+import (
+	"net/http"
+	"sync"
+	"time"
+)
+
+// exchanges keeps exchanges for other requests. What a handler could keep is not in
+// them: its Call and context are its own request's for ever.
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+
+func newExchange(tell *Responder, w http.ResponseWriter, r *http.Request) *exchange {
+	x := exchanges.Get().(*exchange)
+	x.tell, x.w, x.r, x.start = tell, w, r, time.Now()
+	return x
+}
+
+// recycle gives x to another request, empty. A handler that got a ResponseWriter
+// holds x through it, perhaps beyond the request, and so may one that panicked.
+func (x *exchange) recycle() {
+	if x.lent || x.broke {
+		return
+	}
+	*x = exchange{}
+	exchanges.Put(x)
+}
+
+// fieldValues is how many header fields one allocation of values is for: those of a
+// success, and of most refusals.
+const fieldValues = 6
+
+// set sets a header field to one value. The slices of all values are cut from one
+// allocation; nobody can append into a neighbor.
+func (x *exchange) set(h http.Header, name, value string) {
+	if len(x.values) == 0 {
+		x.values = make([]string, fieldValues)
+	}
+	x.values[0] = value
+	h[name] = x.values[:1:1]
+	x.values = x.values[1:]
+}
