@@ -153,14 +153,27 @@ func checkID(s string) error {
 		return errors.New("empty")
 	case len(s) > maxID:
 		return errors.New("too long")
-	case !utf8.ValidString(s):
-		return errors.New("not UTF-8")
 	case s == "." || s == "..":
 		return errors.New("a path segment of dots")
+	case plainID(s):
+		return nil
+	case !utf8.ValidString(s):
+		return errors.New("not UTF-8")
 	case strings.ContainsFunc(s, func(c rune) bool { return c == '/' || c == '\\' || !unicode.IsGraphic(c) }):
 		return errors.New("a slash, control or invisible character")
 	}
 	return nil
+}
+
+// plainID reports whether s is letters, digits and hyphens alone, as most ids are.
+func plainID(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // ParseUUID parses a UUID in its one canonical form: 36 characters, lower case.
@@ -170,7 +183,7 @@ func checkID(s string) error {
 // 5.10) name nothing and are refused.
 func ParseUUID(s string) (uuid.UUID, error) {
 	id, err := uuid.Parse(s)
-	if err != nil || id.String() != s || id == uuid.Nil || id == uuid.Max {
+	if err != nil || len(s) != 36 || strings.ToLower(s) != s || id == uuid.Nil || id == uuid.Max {
 		return uuid.Nil, errors.New("not a UUID in canonical form")
 	}
 	return id, nil

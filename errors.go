@@ -216,7 +216,15 @@ func (t *Responder) public(ctx context.Context, err error) *Error {
 // classify turns any error into the refusal that the caller learns. It fails
 // closed: what nobody made public is an internal error, and so is an error whose
 // own methods panic, such as a typed nil.
-func (t *Responder) classify(ctx context.Context, err error) (refusal *Error) {
+func (t *Responder) classify(ctx context.Context, err error) *Error {
+	if e, ok := err.(*Error); ok && e != nil && e.Status >= 400 && e.Status <= 599 {
+		return e // the guard's own, most of the time
+	}
+	return t.unwrap(ctx, err)
+}
+
+// unwrap is classify for errors that may hold a public one.
+func (t *Responder) unwrap(ctx context.Context, err error) (refusal *Error) {
 	defer func() {
 		if p := recover(); p != nil {
 			refusal = refuseInternal.Because(fmt.Errorf("a %T that panics when it is looked at: %v", err, p))

@@ -289,7 +289,7 @@ func endingOf[S Principal, T, R, Out any](handler func(context.Context, *Call[S,
 		if err != nil {
 			return err
 		}
-		return x.reply(out)
+		return x.reply(&out)
 	}}
 }
 
@@ -327,7 +327,7 @@ func (h hooked[S, T, R, Out]) ending() ending[S, T, R] {
 			return err
 		}
 		h.after(ctx, x, c, out, e.hooks)
-		return x.reply(out)
+		return x.reply(&out)
 	}
 	return e
 }

@@ -116,7 +116,7 @@ func SessionFrom[S Principal](v *JWTVerifier, session func(context.Context, Clai
 		var none S
 		claims, err := v.tokens.Verify(ctx, token)
 		if errors.Is(err, strictjwt.ErrInvalid) {
-			return none, fmt.Errorf("%w: %w", ErrNoSession, err)
+			return none, &badToken{err}
 		}
 		if err != nil {
 			return none, err
@@ -124,3 +124,13 @@ func SessionFrom[S Principal](v *JWTVerifier, session func(context.Context, Clai
 		return session(ctx, claims)
 	}
 }
+
+// badToken is ErrNoSession with the reason. Its text is made when the log asks for
+// it: forged tokens come in floods.
+type badToken struct{ reason error }
+
+func (e *badToken) Error() string { return ErrNoSession.Error() + ": " + e.reason.Error() }
+
+func (e *badToken) Is(target error) bool { return target == ErrNoSession }
+
+func (e *badToken) Unwrap() error { return e.reason }

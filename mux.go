@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
+	"sync"
 
 	"github.com/routeguard/guard/checklist"
 )
@@ -90,9 +90,12 @@ func (m *Mux) register(pattern string, h http.Handler) {
 
 // ServeHTTP hands a request to the guard of its route.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	i := &interceptor{ResponseWriter: w}
+	i := interceptors.Get().(*interceptor)
+	i.ResponseWriter = w
 	m.mux.ServeHTTP(i, r)
-	if i.status == 0 {
+	if i.status == 0 { // only ServeMux has seen i
+		*i = interceptor{}
+		interceptors.Put(i)
 		return
 	}
 	x := newExchange(m.tell, w, r)
@@ -109,6 +112,8 @@ type interceptor struct {
 	header http.Header
 	status int
 }
+
+var interceptors = sync.Pool{New: func() any { return new(interceptor) }}
 
 func (i *interceptor) Header() http.Header {
 	if i.header == nil {

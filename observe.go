@@ -73,6 +73,20 @@ func DefaultLevel(e Event) slog.Level {
 	return slog.LevelDebug
 }
 
+// reads reports whether anybody learns of an event of this stage and status. Most
+// services do not log their successes, which then need no Event.
+func (t *Responder) reads(ctx context.Context, stage Stage, status int) (yes bool) {
+	if t.Observe != nil || t.Level != nil {
+		return true
+	}
+	defer func() {
+		if recover() != nil {
+			yes = true // report contains it, and says so
+		}
+	}()
+	return t.logger().Enabled(ctx, DefaultLevel(Event{Stage: stage, Status: status}))
+}
+
 // report writes the one log record of an event and hands it to Observe. By then
 // the response is written, so none of the service's functions may undo it by a
 // panic, and none may keep the next one from running.

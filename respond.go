@@ -13,9 +13,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/routeguard/guard/internal/reqid"
 )
 
@@ -37,14 +34,15 @@ func Created[B any](location string, body B) Reply[B] {
 	return Reply[B]{Status: http.StatusCreated, Header: http.Header{"Location": {location}}, Body: body}
 }
 
-func (r Reply[B]) parts() (int, http.Header, []*http.Cookie, any) {
-	return r.Status, r.Header, r.Cookies, r.Body
+// parts returns the body as a pointer, which spares a copy.
+func (r Reply[B]) parts() (status int, header http.Header, cookies []*http.Cookie, body any) {
+	return r.Status, r.Header, r.Cookies, &r.Body
 }
 
 func (r Reply[B]) body() reflect.Type { return reflect.TypeFor[B]() }
 
 type replier interface {
-	parts() (int, http.Header, []*http.Cookie, any)
+	parts() (status int, header http.Header, cookies []*http.Cookie, body any)
 	body() reflect.Type
 }
 
@@ -192,7 +190,9 @@ func (x *exchange) finish() {
 		o = outcomeFailed
 	}
 	x.settle(o)
-	x.tell.report(x.r.Context(), x.event(nil))
+	if x.tell.reads(x.r.Context(), x.stage, x.status) {
+		x.tell.report(x.r.Context(), x.event(nil))
+	}
 }
 
 func (x *exchange) finishFailed(e *Error, stack *slog.Attr) {
@@ -201,7 +201,13 @@ func (x *exchange) finishFailed(e *Error, stack *slog.Attr) {
 		x.tell.report(x.r.Context(), x.event(e), *stack)
 		return
 	}
-	x.tell.report(x.r.Context(), x.event(e))
+	status := x.status
+	if status == 0 {
+		status = e.Status
+	}
+	if x.tell.reads(x.r.Context(), x.stage, status) {
+		x.tell.report(x.r.Context(), x.event(e))
+	}
 }
 
 func (x *exchange) event(e *Error) Event {
@@ -239,8 +245,12 @@ func (x *exchange) refuse(e *Error) {
 		x.set(h, "Cache-Control", "no-store")
 	}
 	x.set(h, "Content-Type", x.tell.Format.contentType())
-	if c := x.challenges(e); len(c) > 0 {
-		h["Www-Authenticate"] = c
+	switch c := x.challenges(e); len(c) {
+	case 0:
+	case 1:
+		x.set(h, "Www-Authenticate", c[0])
+	default:
+		h["Www-Authenticate"] = slices.Clone(c) // the guard's own is for all requests
 	}
 	if e.RetryAfter > 0 {
 		x.set(h, "Retry-After", retryAfter(e.RetryAfter))
@@ -249,7 +259,10 @@ func (x *exchange) refuse(e *Error) {
 	if x.r.ProtoMajor == 1 && (e.closeConn || x.unread()) {
 		x.hangUp()
 	}
-	x.send(e.Status, x.tell.appendError(make([]byte, 0, 256), e, x.id))
+	b := buffers.Get().(*buffer)
+	b.Write(x.tell.appendError(b.AvailableBuffer(), e, x.id))
+	x.send(e.Status, b.Bytes())
+	b.giveBack()
 }
 
 // challenges is what a 401 asks for (RFC 9110, section 15.5.2 wants it on every
@@ -289,15 +302,16 @@ func (x *exchange) send(status int, body []byte) {
 	}
 }
 
-// reply answers a handler's result. The body is complete before the first byte
-// is sent: a result that cannot be encoded is a 500, never half a 200.
+// reply answers a handler's result, which out points to. The body is complete before
+// the first byte is sent: a result that cannot be encoded is a 500, never half a 200.
 func (x *exchange) reply(out any) error {
 	x.stage = StageRespond
-	status, header, cookies, body := 0, http.Header(nil), []*http.Cookie(nil), out
-	if r, ok := out.(replier); ok {
+	status, header, cookies, body := 0, http.Header(nil), []*http.Cookie(nil), inside(out)
+	if r, ok := body.(replier); ok {
 		status, header, cookies, body = r.parts()
+		body = inside(body)
 	}
-	_, empty := body.(None)
+	empty := isNone(body)
 	if status == 0 {
 		status = http.StatusOK
 		if empty {
@@ -307,27 +321,37 @@ func (x *exchange) reply(out any) error {
 	if status < 200 || status > 399 {
 		return fmt.Errorf("a Reply with status %d: return guard.Fail for a refusal", status)
 	}
-	var b []byte
-	if !empty {
-		if v := reflect.ValueOf(body); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-			return fmt.Errorf("the handler returned a nil %T and no error", body)
-		}
-		var err error
-		if b, err = json.Marshal(body, encoding); err != nil {
-			return fmt.Errorf("encode the result: %w", err)
-		}
-		b = append(b, '\n')
+	if empty {
+		x.writeResult(status, header, cookies, nil)
+		return nil
+	}
+	if v := reflect.ValueOf(body); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return fmt.Errorf("the handler returned a nil %T and no error", body)
+	}
+	b := buffers.Get().(*buffer)
+	if err := b.encode(body); err != nil {
+		return err
 	}
 	switch status {
 	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified:
-		b = nil // RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5
+		x.writeResult(status, header, cookies, nil) // RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5
+	default:
+		x.writeResult(status, header, cookies, b.Bytes())
 	}
-	x.writeResult(status, header, cookies, b)
+	b.giveBack()
 	return nil
 }
 
-// encoding replaces invalid UTF-8 in a stored string instead of failing on it.
-var encoding = jsontext.AllowInvalidUTF8(true)
+// isNone reports whether there is no result to encode.
+func isNone(body any) bool {
+	switch none := body.(type) {
+	case None:
+		return true
+	case *None:
+		return none != nil
+	}
+	return false
+}
 
 // ownHeaders are set by the guard alone: what a Reply says of them is ignored.
 var ownHeaders = []string{"X-Request-Id", "X-Content-Type-Options", "Content-Length", "Transfer-Encoding", "Trailer"}

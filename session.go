@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -108,17 +109,19 @@ func findBearer(r *http.Request) (string, found) {
 func isToken68(s string) bool {
 	body := strings.TrimRight(s, "=")
 	for i := range len(body) {
-		c := body[i]
-		if !isAlphanumeric(c) && !strings.ContainsRune("-._~+/", rune(c)) {
+		if !token68[body[i]] {
 			return false
 		}
 	}
 	return body != ""
 }
 
-func isAlphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
+var token68 = func() (is [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/") {
+		is[c] = true
+	}
+	return is
+}()
 
 func one[S Principal](maker string, w way[S]) Authenticator[S] {
 	if w.verify == nil {
@@ -228,7 +231,7 @@ func (a *Authenticator[S]) authenticate(ctx context.Context, x *exchange) (crede
 		}
 	}
 	if !a.anyone && !a.optional {
-		return got, a.unauthenticated(nil, errors.New("no credential"))
+		return got, a.unauthenticated(nil, errNoCredential)
 	}
 	if err := a.check.Check(x.r); err != nil {
 		return got, refuseOrigin.Because(err)
@@ -245,7 +248,7 @@ func (a *Authenticator[S]) accept(ctx context.Context, x *exchange, w *way[S], t
 		}
 	}
 	if state != present {
-		return none, a.unauthenticated(w, errors.New("malformed credential"))
+		return none, a.unauthenticated(w, errMalformed)
 	}
 	caller, err := w.verify(ctx, text)
 	if err != nil {
@@ -257,10 +260,17 @@ func (a *Authenticator[S]) accept(ctx context.Context, x *exchange, w *way[S], t
 	return credential[S]{caller, w}, nil
 }
 
-var errNobody = errors.New("the verifier returned a nil session or one without a subject")
+var (
+	errNoCredential = errors.New("no credential")
+	errMalformed    = errors.New("malformed credential")
+	errNobody       = errors.New("the verifier returned a nil session or one without a subject")
+)
 
-// isNobody reports whether a session is none, whatever its verifier says.
-func isNobody[S Principal](caller S) bool { return isNil(caller) || caller.Subject() == "" }
+// isNobody reports whether a session is none, whatever its verifier says. One that is a
+// struct cannot be nil, and to ask would copy it.
+func isNobody[S Principal](caller S) bool {
+	return reflect.TypeFor[S]().Kind() != reflect.Struct && isNil(caller) || caller.Subject() == ""
+}
 
 // rejected tells a bad credential from a store that could not be asked.
 func (a *Authenticator[S]) rejected(ctx context.Context, tell *Responder, w *way[S], err error) error {
@@ -274,6 +284,11 @@ func (a *Authenticator[S]) rejected(ctx context.Context, tell *Responder, w *way
 	return refuseUnavailable.Because(fmt.Errorf("verify the %s credential: %w", w.kind, err))
 }
 
+var (
+	challengeBearer  = []string{"Bearer"}
+	challengeInvalid = []string{`Bearer error="invalid_token"`}
+)
+
 // unauthenticated is a 401 with its challenges (RFC 9110, section 15.5.2). The
 // bearer challenge has an error code only where a bearer token was sent (RFC
 // 6750, section 3.1).
@@ -283,9 +298,9 @@ func (a *Authenticator[S]) unauthenticated(bad *way[S], cause error) *Error {
 		if a.ways[i].kind != "bearer" {
 			continue
 		}
-		e.challenges = []string{"Bearer"}
+		e.challenges = challengeBearer
 		if bad != nil && bad.kind == "bearer" {
-			e.challenges = []string{`Bearer error="invalid_token"`}
+			e.challenges = challengeInvalid
 		}
 		return e
 	}

@@ -1,0 +1,59 @@
+package guard
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// buffer is where the body of a response is made before its first byte is sent.
+// An io.Writer must not retain what it is given, so that the bytes are another
+// response's afterwards.
+type buffer struct{ bytes.Buffer }
+
+// maxKeptBuffer is the size above which a buffer is left to the garbage collector.
+const maxKeptBuffer = 16 << 10
+
+var buffers = sync.Pool{New: func() any {
+	b := new(buffer)
+	b.Grow(512)
+	return b
+}}
+
+// giveBack wipes b and keeps it for another response. A buffer in which something
+// has failed is not given back.
+func (b *buffer) giveBack() {
+	if b.Cap() > maxKeptBuffer {
+		return
+	}
+	used := b.Bytes()
+	clear(used[:cap(used)])
+	b.Reset()
+	buffers.Put(b)
+}
+
+// encoding replaces invalid UTF-8 in a stored string instead of failing on it.
+var encoding = jsontext.AllowInvalidUTF8(true)
+
+// encode appends a handler's result as JSON.
+func (b *buffer) encode(result any) error {
+	if err := json.MarshalWrite(&b.Buffer, result, encoding); err != nil {
+		return fmt.Errorf("encode the result: %w", err)
+	}
+	b.WriteByte('\n')
+	return nil
+}
+
+// inside returns what p points to where that is a pointer or an interface, else p:
+// with it, a result needs no copy on its way to the encoder.
+func inside(p any) any {
+	switch v := reflect.ValueOf(p).Elem(); v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		return v.Interface()
+	}
+	return p
+}
