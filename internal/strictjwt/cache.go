@@ -15,6 +15,7 @@ const (
 	minCacheBytes  = 64 << 10
 	entryOverhead  = 384 // an estimate: the structs, the map slot, the headers of strings
 	stringOverhead = 16
+	secretBytes    = sha256.Size
 )
 
 // digest identifies a token in the cache.
@@ -22,11 +23,13 @@ type digest [sha256.Size]byte
 
 // cache remembers the claims of tokens whose signature was good.
 //
-// It is keyed by HMAC-SHA-256 of the whole token, signature included, under a
-// key that was drawn for this cache. A hit is as strong as a signature only if
-// nobody can make two tokens with one key: maphash has 64 bits and is not made
-// for that. Keeping the tokens themselves would need a comparison whose time
-// tells how much of a guess is right, and would leave credentials in memory.
+// It is keyed by SHA-256 of a secret that was drawn for this cache and the whole
+// token, signature included. A hit is as strong as a signature only if nobody can
+// make two tokens with one key: maphash has 64 bits and is not made for that.
+// Digests stay here, so that nobody has one to extend, which is what the second
+// hash of an HMAC is against. Keeping the tokens themselves would need a
+// comparison whose time tells how much of a guess is right, and would leave
+// credentials in memory.
 //
 // Only verified tokens enter, so a forger can push nothing out. Two generations
 // per shard bound it: a full young one becomes the old one, whose entries move
@@ -35,7 +38,7 @@ type digest [sha256.Size]byte
 type cache struct {
 	age    time.Duration
 	shards []shard
-	macs   *macPool
+	inputs sync.Pool // of *[]byte: the secret, and room for a token
 }
 
 type shard struct {
@@ -72,9 +75,12 @@ func newCache(size int, age time.Duration) *cache {
 		c.shards[i].maxEntries = size / (2 * shards)
 		c.shards[i].maxBytes = max(size*bytesPerEntry, minCacheBytes) / (2 * shards)
 	}
-	key := make([]byte, sha256.Size)
-	rand.Read(key) // never fails: crypto/rand ends the program instead
-	c.macs = newMACPool(sha256.New, key)
+	secret := make([]byte, secretBytes)
+	rand.Read(secret) // never fails: crypto/rand ends the program instead
+	c.inputs.New = func() any {
+		input := append(make([]byte, 0, 1<<10), secret...)
+		return &input
+	}
 	return c
 }
 
@@ -83,9 +89,12 @@ func (c *cache) id(token string) digest {
 	if c == nil {
 		return digest{}
 	}
-	s := c.macs.compute(token)
-	defer c.macs.release(s)
-	return digest(s.sum)
+	input := c.inputs.Get().(*[]byte)
+	*input = append((*input)[:secretBytes], token...)
+	id := sha256.Sum256(*input)
+	clear((*input)[secretBytes:]) // a pool is no place for credentials
+	c.inputs.Put(input)
+	return id
 }
 
 func (c *cache) shard(id digest) *shard { return &c.shards[int(id[0])%len(c.shards)] }

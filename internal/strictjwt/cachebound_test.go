@@ -214,7 +214,7 @@ func TestHeaderMemoLearnsOnlyFromGoodSignatures(t *testing.T) {
 		{good + "." + mac(other), good},
 		{other + "." + mac(other), other},
 	} {
-		_, _, err := v.authenticate(t.Context(), step.token)
+		_, _, err := v.authenticate(t.Context(), step.token, new(room))
 		got := ""
 		if last := v.headers.last.Load(); last != nil {
 			got = last.encoded

@@ -102,15 +102,10 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 		return claims, nil
 	}
 
-	header, payload, err := v.authenticate(ctx, token)
+	claims, err := v.look(ctx, token)
 	if err != nil {
 		return Claims{}, err
 	}
-	claims, err := v.readClaims(payload)
-	if err != nil {
-		return Claims{}, err
-	}
-	claims.KeyID = header.kid
 	if err := v.checkTimes(&claims, now); err != nil {
 		return Claims{}, err
 	}
@@ -118,11 +113,24 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 	return claims, nil
 }
 
-// authenticate returns the header and the payload of a token that was signed by
-// a configured key. The payload has not been looked at: parsing what nobody
+// look returns the claims of a token that was signed by a configured key.
+func (v *Verifier) look(ctx context.Context, token string) (Claims, error) {
+	r := rooms.Get().(*room)
+	defer r.release()
+	header, payload, err := v.authenticate(ctx, token, r)
+	if err != nil {
+		return Claims{}, err
+	}
+	claims, err := v.readClaims(payload)
+	claims.KeyID = header.kid
+	return claims, err
+}
+
+// authenticate returns the header and the payload, in r, of a token that was signed
+// by a configured key. The payload has not been looked at: parsing what nobody
 // vouches for is how parsers are attacked.
-func (v *Verifier) authenticate(ctx context.Context, token string) (header, []byte, error) {
-	seg, err := split(token)
+func (v *Verifier) authenticate(ctx context.Context, token string, r *room) (header, []byte, error) {
+	seg, err := split(token, r)
 	if err != nil {
 		return header{}, nil, err
 	}

@@ -2,7 +2,9 @@ package strictjwt
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
@@ -23,14 +25,43 @@ type segments struct {
 	signed        string // what the signature covers: two segments and their dot
 }
 
+// room is where one token is decoded. It is kept for the next one, unless a long
+// token has made it large.
+type room struct{ bytes []byte }
+
+const maxKeptRoom = 4 << 10
+
+var rooms = sync.Pool{New: func() any { return &room{make([]byte, 0, 1<<10)} }}
+
+// release wipes the room: a pool is no place for claims.
+func (r *room) release() {
+	if cap(r.bytes) > maxKeptRoom {
+		return
+	}
+	clear(r.bytes[:cap(r.bytes)])
+	r.bytes = r.bytes[:0]
+	rooms.Put(r)
+}
+
+// decode appends what a segment encodes and returns it.
+func (r *room) decode(segment string) ([]byte, error) {
+	// The copy lies behind its room, so that decoding never writes over it.
+	start := len(r.bytes)
+	end := start + segmentEncoding.DecodedLen(len(segment))
+	r.bytes = append(slices.Grow(r.bytes, end-start+len(segment))[:end], segment...)
+	n, err := segmentEncoding.Decode(r.bytes[start:end], r.bytes[end:])
+	r.bytes = r.bytes[:start+n]
+	return r.bytes[start:], err
+}
+
 // segmentEncoding refuses padding and trailing bits that decoding would drop
 // (RFC 4648, section 3.5): with them, one token would have several spellings,
 // each a different key in a cache or a deny-list.
 var segmentEncoding = base64.RawURLEncoding.Strict()
 
-// split takes a token apart. Five segments would be an encrypted token, which
+// split takes a token apart, in r. Five segments would be an encrypted token, which
 // is not offered.
-func split(token string) (segments, error) {
+func split(token string, r *room) (segments, error) {
 	head, rest, ok := strings.Cut(token, ".")
 	if !ok {
 		return segments{}, invalid("not three segments")
@@ -49,13 +80,13 @@ func split(token string) (segments, error) {
 
 	seg := segments{encodedHeader: head, signed: token[:len(head)+1+len(payload)]}
 	var err error
-	if seg.header, err = segmentEncoding.DecodeString(head); err != nil {
+	if seg.header, err = r.decode(head); err != nil {
 		return segments{}, invalid("the header is not canonical base64url")
 	}
-	if seg.payload, err = segmentEncoding.DecodeString(payload); err != nil {
+	if seg.payload, err = r.decode(payload); err != nil {
 		return segments{}, invalid("the payload is not canonical base64url")
 	}
-	if seg.signature, err = segmentEncoding.DecodeString(signature); err != nil {
+	if seg.signature, err = r.decode(signature); err != nil {
 		return segments{}, invalid("the signature is not canonical base64url")
 	}
 	return seg, nil

@@ -109,7 +109,7 @@ func TestPublishedSignatures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, payload, err := v.authenticate(t.Context(), tt.token); err != nil || len(payload) == 0 {
+			if _, payload, err := v.authenticate(t.Context(), tt.token, new(room)); err != nil || len(payload) == 0 {
 				t.Errorf("got payload %q, error %v", payload, err)
 			}
 			if _, err := v.Verify(t.Context(), tt.token); !errors.Is(err, ErrInvalid) {
@@ -117,7 +117,7 @@ func TestPublishedSignatures(t *testing.T) {
 			}
 			i := strings.LastIndexByte(tt.token, '.') + 2
 			forged := tt.token[:i] + string(tt.token[i]^1) + tt.token[i+1:]
-			if _, _, err := v.authenticate(t.Context(), forged); !errors.Is(err, ErrInvalid) {
+			if _, _, err := v.authenticate(t.Context(), forged, new(room)); !errors.Is(err, ErrInvalid) {
 				t.Errorf("got %v for a changed signature, want ErrInvalid", err)
 			}
 		})
@@ -177,7 +177,7 @@ func TestWycheproof(t *testing.T) {
 		}
 		for _, tc := range group.Tests {
 			run++
-			_, payload, err := v.authenticate(t.Context(), tc.JWS)
+			_, payload, err := v.authenticate(t.Context(), tc.JWS, new(room))
 			want := tc.Result == "valid"
 			if why := differs(tc.Comment); why != "" {
 				t.Logf("%d %s: not as in the file: %s", tc.ID, tc.Comment, why)
