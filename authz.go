@@ -38,6 +38,7 @@ func Owned[S Principal, ID, R any](param string, parse func(string) (ID, error),
 	owns func(resource R, caller S) bool) func() Authorizer[S, R] {
 	mustBe("Owned", check{"param", param != ""}, check{"parse", parse != nil}, check{"load", load != nil}, check{"owns", owns != nil})
 	a := Authorizer[S, R]{steps: []checklist.Step{step[R]("Owned", param, owns)}, owned: true}
+	foreign := &notThere{"{" + param + "} belongs to someone else"}
 	a.resolve = func(ctx context.Context, r *http.Request, caller S) (R, error) {
 		resource, err := find(ctx, r, param, parse, load)
 		if err != nil {
@@ -45,7 +46,7 @@ func Owned[S Principal, ID, R any](param string, parse func(string) (ID, error),
 		}
 		if caller.Subject() == "" || !owns(resource, caller) {
 			var none R
-			return none, fmt.Errorf("%w: {%s} belongs to someone else", ErrNotFound, param)
+			return none, foreign
 		}
 		return resource, nil
 	}
@@ -101,6 +102,13 @@ func NoResource[S Principal]() Authorizer[S, None] {
 		resolve: func(context.Context, *http.Request, S) (None, error) { return None{}, nil },
 	}
 }
+
+// notThere is an ErrNotFound that is made once: who probes ids causes many.
+type notThere struct{ why string }
+
+func (e *notThere) Error() string { return ErrNotFound.Error() + ": " + e.why }
+
+func (e *notThere) Is(target error) bool { return target == ErrNotFound }
 
 // find parses an id and loads what it names. Whatever is not there is the same
 // ErrNotFound; only a broken store is something else.

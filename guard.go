@@ -212,6 +212,9 @@ func (p *pipeline[S, T, R]) stages(x *exchange) error {
 // noResource gives everything that is not there for this caller the same bytes,
 // even where Responder.Map has its own words for a missing row.
 func (x *exchange) noResource(ctx context.Context, err error) error {
+	if _, own := err.(*notThere); own && x.tell.Map == nil {
+		return refuseNotFound.Because(err)
+	}
 	if e := x.tell.public(ctx, err); e.Status != http.StatusNotFound {
 		return e
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/go-playground/validator/v10"
 
@@ -251,6 +252,7 @@ func (t *Responder) invalid(f *input.Failure) *Error {
 	if f.Rules && t.InvalidStatus != 0 {
 		e.Status = t.InvalidStatus
 	}
+	e.Fields = slices.Grow(e.Fields, len(f.Violations))
 	for _, v := range f.Violations {
 		e.Fields = append(e.Fields, FieldError(v))
 	}

@@ -29,7 +29,7 @@ func (p *Plan) putScratch(s *scratch) {
 	clear(s.buf)
 	clear(s.path[:cap(s.path)])
 	s.json.release()
-	s.out = collector{}
+	s.out.release()
 	s.path = s.path[:0]
 	if cap(s.buf) > maxPooledBuffer {
 		return

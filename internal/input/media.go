@@ -31,6 +31,9 @@ func (c *compiler) mediaTypes(types []string) {
 			continue
 		}
 		c.plan.media = append(c.plan.media, m)
+		if c.plan.usual == "" && !strings.Contains(t, "*") {
+			c.plan.usual = t
+		}
 	}
 }
 
@@ -60,6 +63,9 @@ func (p *Plan) checkMedia(r *http.Request) error {
 	values := r.Header["Content-Type"]
 	if len(values) != 1 {
 		return fmt.Errorf("input: %d Content-Type fields", len(values))
+	}
+	if values[0] == p.usual {
+		return nil
 	}
 	major, minor, params, ok := splitMedia(values[0])
 	if !ok || !onlyUTF8(params) {

@@ -65,6 +65,7 @@ type Plan struct {
 	maxBody  int64
 	maxText  int64 // how much of a multipart body may be anything but file content
 	media    []mediaRange
+	usual    string // the first media type of JSON that is no range, as nearly all requests spell it
 	validate *validator.Validate
 	rules    bool // something may have to be validated
 	keep     bool

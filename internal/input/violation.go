@@ -82,6 +82,12 @@ type collector struct {
 	malformed bool
 }
 
+// release forgets what was gathered.
+func (c *collector) release() {
+	clear(c.list)
+	*c = collector{list: c.list[:0]}
+}
+
 // add records a problem at the end of path and reports whether there is room for more.
 func (c *collector) add(path []frame, p *problem) bool {
 	inBody := len(path) == 0 && !c.bodyless || len(path) > 0 && path[0].field.inBody()
