@@ -23,6 +23,10 @@ func (p *Plan) judge(ctx context.Context, dst any, out *collector) (err error) {
 			err = panicError("validate", caught)
 		}
 	}()
+	if p.natives != nil {
+		p.natives.judge(ctx, p, reflect.ValueOf(dst).Elem(), out)
+		return nil
+	}
 	switch errs := p.validate.StructCtx(ctx, dst).(type) {
 	case nil:
 		return nil
@@ -39,12 +43,9 @@ func (p *Plan) judge(ctx context.Context, dst any, out *collector) (err error) {
 	}
 }
 
-// record turns one refusal of validator into a violation, unless something was already recorded there.
+// record turns one refusal of validator into a violation.
 func (p *Plan) record(fe validator.FieldError, out *collector) {
 	at := p.locate(fe.StructNamespace())
-	if !inEntry(at.path) && out.has(pointer(at.path)) {
-		return
-	}
 	tag := fe.Tag()
 	// An Optional without a value is judged by required alone, as absent and null have nothing to judge.
 	if at.node != nil && at.node.op == opOptional && (fe.Kind() == reflect.Pointer || fe.Kind() == reflect.Invalid) && !requires(tag) {
@@ -53,10 +54,19 @@ func (p *Plan) record(fe validator.FieldError, out *collector) {
 		}
 		tag = "required"
 	}
-	s := subject{tag: tag, param: fe.Param(), kind: fe.Kind(), typ: fe.Type(), parent: at.parent, beside: at.beside}
+	s := subject{tag: tag, param: fe.Param(), kind: fe.Kind(), typ: fe.Type()}
 	if n := at.node.value(); s.kind == reflect.Pointer && n != nil {
 		s.typ, s.kind = n.typ, n.typ.Kind()
 	}
+	p.refuse(at, s, out)
+}
+
+// refuse makes a violation of a broken rule, unless something was already recorded there.
+func (p *Plan) refuse(at location, s subject, out *collector) {
+	if !inEntry(at.path) && out.has(pointer(at.path)) {
+		return
+	}
+	s.parent, s.beside = at.parent, at.beside
 	out.add(at.path, describe(s))
 }
 

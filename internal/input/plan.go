@@ -68,6 +68,7 @@ type Plan struct {
 	usual    string // the first media type of JSON that is no range, as nearly all requests spell it
 	validate *validator.Validate
 	rules    bool // something may have to be validated
+	natives  natives
 	keep     bool
 	pool     *sync.Pool // of *scratch
 }
@@ -97,6 +98,9 @@ func Compile(t reflect.Type, c Config) (*Plan, error) {
 		return nil, err
 	}
 	p.rules = c.Validate != nil || k.rules
+	if c.Validate == nil && p.rules {
+		p.natives = compileNatives(p.root, p.validate)
+	}
 	p.pool = &sync.Pool{New: func() any { return newScratch() }}
 	return p, nil
 }

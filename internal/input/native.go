@@ -1,0 +1,247 @@
+package input
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-playground/validator/v10"
+)
+
+// natives are the rules of an input type, compiled. They say what validator says of the same tags, at a fraction of its cost.
+//
+// A type has them only if its validator is this package's own, whose rules are known, and if each of its fields is a plain
+// value, a pointer to one or a slice of them. What is not understood completely is left to validator as a whole.
+type natives []nativeField
+
+type nativeField struct {
+	field   *field
+	pointer bool
+	whenNil string // the rule that a nil pointer breaks; empty: nil is judged by nothing
+	rules   nativeRules
+	items   *nativeRules // of a slice with dive
+}
+
+// nativeRules judge one value. The first that does not hold ends it.
+type nativeRules struct {
+	omitEmpty bool
+	list      []nativeRule
+}
+
+type nativeRule struct {
+	alternative
+	holds func(context.Context, reflect.Value) bool
+}
+
+// compileNatives returns nil for a type that validator has to judge.
+func compileNatives(root *structNode, v *validator.Validate) natives {
+	if len(root.embedded) > 0 {
+		return nil
+	}
+	all := make(natives, 0, len(root.fields))
+	for _, f := range root.fields {
+		if !f.node.plain() || len(f.index) != 1 {
+			return nil
+		}
+		if f.level == nil {
+			continue
+		}
+		n, ok := nativeOf(f, v)
+		if !ok {
+			return nil
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// plain reports whether validator finds nothing below n to judge by itself: no struct, and no type that stands for another value.
+func (n *node) plain() bool {
+	if n == nil {
+		return false
+	}
+	if _, valuer := reflect.PointerTo(n.typ).MethodByName("ValidatorValue"); valuer {
+		return false
+	}
+	switch n.op {
+	case opString, opBool, opInt, opUint, opFloat, opTime, opDuration, opUUID, opBytes:
+		return true
+	case opPointer, opSlice:
+		return n.elem.plain()
+	}
+	return false
+}
+
+func nativeOf(f *field, v *validator.Validate) (nativeField, bool) {
+	n := nativeField{field: f, pointer: f.node.op == opPointer}
+	tokens, value := f.level.tokens, f.node
+	if n.pointer {
+		value = f.node.elem
+		if len(tokens) == 0 || value.op == opSlice {
+			return n, false
+		}
+		switch tokens[0].text {
+		case "omitnil", "omitempty":
+			tokens = tokens[1:]
+		case "required":
+			n.whenNil, tokens = "required", tokens[1:]
+		default:
+			return n, false
+		}
+	}
+	ok := n.rules.compile(tokens, value, v) && (!n.pointer || !n.rules.omitEmpty)
+	if f.level.items != nil {
+		n.items = &nativeRules{}
+		ok = ok && value.op == opSlice && f.level.items.items == nil && n.items.compile(f.level.items.tokens, value.elem, v)
+	}
+	return n, ok && f.level.keys == nil
+}
+
+// compile reports whether all tokens are understood for values of n.
+func (r *nativeRules) compile(tokens []token, n *node, v *validator.Validate) bool {
+	for i, t := range tokens {
+		if len(t.alts) != 1 {
+			return false
+		}
+		if t.text == "omitempty" && i == 0 {
+			r.omitEmpty = true
+			continue
+		}
+		holds := nativeRuleOf(t, n, v)
+		if holds == nil {
+			return false
+		}
+		r.list = append(r.list, nativeRule{t.alts[0], holds})
+	}
+	return true
+}
+
+// nativeRuleOf returns nil for a rule that is not understood.
+func nativeRuleOf(t token, n *node, v *validator.Validate) func(context.Context, reflect.Value) bool {
+	rule := t.alts[0]
+	switch {
+	case t.text == "required" && n.op == opSlice:
+		return func(_ context.Context, v reflect.Value) bool { return !v.IsNil() }
+	case t.text == "required" && n.op <= opFloat:
+		return func(_ context.Context, v reflect.Value) bool { return !v.IsZero() }
+	case rule.tag == "oneof" && n.op == opString:
+		words := splitWords(rule.param)
+		return func(_ context.Context, v reflect.Value) bool { return slices.Contains(words, v.String()) }
+	}
+	if holds := nativeComparison(rule, n); holds != nil {
+		return holds
+	}
+	if known := ruleTable[rule.tag]; n.op == opString && known.on&onString != 0 && known.refs == refNone && known.refuse == "" {
+		return func(ctx context.Context, s reflect.Value) bool { return v.VarCtx(ctx, s.String(), t.text) == nil }
+	}
+	return nil
+}
+
+// nativeComparison compares a number, or the length of a string or slice, with a constant.
+func nativeComparison(rule alternative, n *node) func(context.Context, reflect.Value) bool {
+	if n.op == opUint || n.op == opFloat {
+		return nil // rare, and each of the kinds would need a comparison of its own
+	}
+	limit, err := strconv.ParseInt(rule.param, 0, 64)
+	if err != nil {
+		return nil
+	}
+	var measure func(reflect.Value) int64
+	switch n.op {
+	case opString:
+		measure = func(v reflect.Value) int64 { return int64(utf8.RuneCountInString(v.String())) }
+	case opInt:
+		measure = reflect.Value.Int
+	case opSlice:
+		measure = func(v reflect.Value) int64 { return int64(v.Len()) }
+	default:
+		return nil
+	}
+	switch rule.tag {
+	case "min", "gte":
+		return func(_ context.Context, v reflect.Value) bool { return measure(v) >= limit }
+	case "max", "lte":
+		return func(_ context.Context, v reflect.Value) bool { return measure(v) <= limit }
+	case "gt":
+		return func(_ context.Context, v reflect.Value) bool { return measure(v) > limit }
+	case "lt":
+		return func(_ context.Context, v reflect.Value) bool { return measure(v) < limit }
+	case "len":
+		return func(_ context.Context, v reflect.Value) bool { return measure(v) == limit }
+	}
+	return nil
+}
+
+// judge records what the fields of the struct v break.
+func (all natives) judge(ctx context.Context, p *Plan, v reflect.Value, out *collector) {
+	for i := range all {
+		if out.full {
+			return
+		}
+		n := &all[i]
+		value := n.field.in(v)
+		if n.pointer {
+			if value.IsNil() {
+				if n.whenNil != "" {
+					n.refuse(p, out, alternative{tag: n.whenNil}, nil, n.field.node)
+				}
+				continue
+			}
+			value = value.Elem()
+		}
+		if broken := n.rules.broken(ctx, value); broken != nil {
+			n.refuse(p, out, broken.alternative, nil, n.field.node)
+			continue
+		}
+		if n.items != nil && !(n.rules.omitEmpty && value.IsNil()) {
+			n.judgeItems(ctx, p, value, out)
+		}
+	}
+}
+
+func (n *nativeField) judgeItems(ctx context.Context, p *Plan, v reflect.Value, out *collector) {
+	for i := 0; i < v.Len() && !out.full; i++ {
+		broken := n.items.broken(ctx, v.Index(i))
+		if broken == nil {
+			continue
+		}
+		var step []frame
+		if n.field.source == FromJSON { // a repeated parameter is one field to its caller
+			step = []frame{{index: i}}
+		}
+		n.refuse(p, out, broken.alternative, step, n.field.node.elem)
+	}
+}
+
+// broken returns the first rule that does not hold, or nil.
+func (r *nativeRules) broken(ctx context.Context, v reflect.Value) *nativeRule {
+	if r.omitEmpty && empty(v) {
+		return nil
+	}
+	for i := range r.list {
+		if !r.list[i].holds(ctx, v) {
+			return &r.list[i]
+		}
+	}
+	return nil
+}
+
+// empty is what omitempty leaves out: of slices only nil.
+func empty(v reflect.Value) bool {
+	if v.Kind() == reflect.Slice {
+		return v.IsNil()
+	}
+	return v.IsZero()
+}
+
+// refuse records a broken rule of the value that n is the node of.
+func (n *nativeField) refuse(p *Plan, out *collector, rule alternative, step []frame, at *node) {
+	value := at.value()
+	p.refuse(location{
+		path: append([]frame{{field: n.field}}, step...), node: at, level: n.field.level, parent: p.root,
+		beside: n.field.goPath[:strings.LastIndexByte(n.field.goPath, '.')+1],
+	}, subject{tag: rule.tag, param: rule.param, kind: value.typ.Kind(), typ: value.typ}, out)
+}

@@ -1,0 +1,160 @@
+package input
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/go-playground/validator/v10"
+)
+
+// nativeDoc has every kind of field and rule that natives judge themselves.
+type nativeDoc struct {
+	Name     string    `json:"name"     validate:"required,min=3,max=8"`
+	Nick     string    `json:"nick"     validate:"omitempty,gt=2,lt=6"`
+	Kind     string    `json:"kind"     validate:"oneof=private team 'all of us'"`
+	Code     string    `json:"code"     validate:"omitempty,len=4,single_line"`
+	Mail     string    `json:"mail"     validate:"omitempty,email,max=20"`
+	Title    *string   `json:"title"    validate:"omitnil,min=3,max=0x8"`
+	Alias    *string   `json:"alias"    validate:"required,notblank"`
+	Either   *string   `json:"either"   validate:"omitempty,oneof=a b"`
+	Count    int       `json:"count"    validate:"gte=0,lte=10"`
+	Level    *int8     `json:"level"    validate:"omitnil,gt=-3,lt=3"`
+	Sure     bool      `json:"sure"     validate:"required"`
+	Sized    float64   `json:"sized"    validate:"required"`
+	Tags     []string  `json:"tags"     validate:"max=3,dive,required,max=4"`
+	Some     []int     `json:"some"     validate:"omitempty,min=1,dive,min=2"`
+	Must     []string  `json:"must"     validate:"required"`
+	Free     []*string `json:"free"`
+	Query    string    `query:"q"       validate:"omitempty,min=2"`
+	Many     []string  `query:"m"       validate:"max=2,dive,min=2"`
+	Untagged *uint     `json:"untagged"`
+}
+
+// TestNativesAgreeWithValidator: the same tags, judged by validator and by the compiled rules, give the same failure, word for word.
+func TestNativesAgreeWithValidator(t *testing.T) {
+	t.Parallel()
+	native, err := Compile(reflect.TypeFor[nativeDoc](), Config{Kind: JSON})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if native.natives == nil {
+		t.Fatal("validator judges nativeDoc")
+	}
+	byValidator := *native
+	byValidator.natives = nil
+
+	texts := []string{`""`, `"a"`, `"ab"`, `"abc"`, `"äöü"`, `"abcd"`, `"abcdefgh"`, `"abcdefghi"`, `"team"`, `"all of us"`, `" "`, `"a\nbc"`, `"a@b.example"`, `"aaaaaaaaa@bbbbbbbbbbbb.example"`, `null`, ``, `7`}
+	ints := []string{`0`, `-3`, `-2`, `2`, `3`, `10`, `11`, `null`, ``}
+	lists := []string{`[]`, `["a"]`, `[""]`, `["abcd","abcde"]`, `["a","b","c"]`, `["a","b","c","d"]`, `null`, ``}
+	values := map[string][]string{
+		"name": texts, "nick": texts, "kind": texts, "code": texts, "mail": texts, "title": texts, "alias": texts, "either": texts,
+		"count": ints, "level": ints, "sure": {`true`, `false`, ``}, "sized": {`0`, `0.5`, ``}, "tags": lists, "must": lists,
+		"some": {`[]`, `[1]`, `[2,3]`, `[2,1]`, ``}, "free": {`["a"]`, ``}, "untagged": {`1`, ``},
+	}
+	names := []string{"name", "nick", "kind", "code", "mail", "title", "alias", "either", "count", "level", "sure", "sized", "tags", "must", "some", "free", "untagged"}
+	good := map[string]string{"name": `"abc"`, "kind": `"team"`, "alias": `"x"`, "sure": `true`, "sized": `1`, "must": `[]`}
+	queries := []string{"", "", "?q=a", "?q=ab", "?m=a", "?m=ab&m=b", "?m=ab&m=cd&m=ef"}
+	random := rand.New(rand.NewPCG(1, 2))
+	accepted, refused := 0, 0
+	for range 4000 {
+		members := maps.Clone(good)
+		for range random.IntN(4) {
+			name := names[random.IntN(len(names))]
+			members[name] = values[name][random.IntN(len(values[name]))]
+		}
+		var text []string
+		for name, value := range members {
+			if value != "" {
+				text = append(text, fmt.Sprintf("%q:%s", name, value))
+			}
+		}
+		body, query := "{"+strings.Join(text, ",")+"}", queries[random.IntN(len(queries))]
+		want, wantDoc := decodeWith(t, &byValidator, query, body)
+		got, gotDoc := decodeWith(t, native, query, body)
+		if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(gotDoc, wantDoc) {
+			t.Fatalf("%s %s:\ngot  %+v\nwant %+v", query, body, got, want)
+		}
+		if got == nil {
+			accepted++
+		} else {
+			refused++
+		}
+	}
+	if accepted < 500 || refused < 500 {
+		t.Errorf("got %d documents accepted and %d refused, want many of both", accepted, refused)
+	}
+}
+
+func decodeWith(t *testing.T, p *Plan, query, body string) (*Failure, nativeDoc) {
+	t.Helper()
+	r := httptest.NewRequest("POST", "/"+query, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	var doc nativeDoc
+	_, fail := p.Decode(context.Background(), httptest.NewRecorder(), r, &doc)
+	return fail, doc
+}
+
+// TestNativesLeaveTheRestToValidator: what is not understood completely is not judged natively in part.
+func TestNativesLeaveTheRestToValidator(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		A string `json:"a" validate:"required"`
+	}
+	tests := []struct {
+		name string
+		typ  reflect.Type
+	}{
+		{name: "a nested struct", typ: reflect.TypeFor[struct {
+			In inner `json:"in"`
+		}]()},
+		{name: "a slice of structs", typ: reflect.TypeFor[struct {
+			In []inner `json:"in" validate:"dive"`
+		}]()},
+		{name: "an embedded struct", typ: reflect.TypeFor[struct{ inner }]()},
+		{name: "a rule about another field", typ: reflect.TypeFor[struct {
+			A string `json:"a"`
+			B string `json:"b" validate:"eqfield=A"`
+		}]()},
+		{name: "alternatives", typ: reflect.TypeFor[struct {
+			A string `json:"a" validate:"email|url"`
+		}]()},
+		{name: "a map", typ: reflect.TypeFor[struct {
+			A map[string]string `json:"a" validate:"max=2"`
+		}]()},
+		{name: "a pointer whose nil a rule judges", typ: reflect.TypeFor[struct {
+			A *string `json:"a" validate:"min=3"`
+		}]()},
+		{name: "an Optional", typ: reflect.TypeFor[struct {
+			A Optional[string] `json:"a" validate:"omitempty,min=3"`
+		}]()},
+	}
+	for _, tt := range tests {
+		p, err := Compile(tt.typ, Config{Kind: JSON})
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		if p.natives != nil {
+			t.Errorf("%s: it is judged natively", tt.name)
+		}
+	}
+	p, err := Compile(reflect.TypeFor[nativeDoc](), Config{Kind: JSON, Validate: ownValidator(t)})
+	if err != nil || p.natives != nil {
+		t.Errorf("a service's own validator: it is not asked (%v)", err)
+	}
+}
+
+func ownValidator(t *testing.T) *validator.Validate {
+	t.Helper()
+	v := validator.New(validator.WithRequiredStructEnabled())
+	if err := RegisterRules(v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
