@@ -60,14 +60,16 @@ type Event struct {
 //
 // Errors for 5xx and failed hooks; info for 401, 403, 404 by ownership and 429;
 // debug for everything else.
-func DefaultLevel(e Event) slog.Level {
+func DefaultLevel(e Event) slog.Level { return levelOf(e.Stage, e.Status) }
+
+func levelOf(stage Stage, status int) slog.Level {
 	switch {
-	case e.Status >= 500, e.Stage == StageAfter:
+	case status >= 500, stage == StageAfter:
 		return slog.LevelError
-	case e.Stage == StageRoute:
+	case stage == StageRoute:
 		return slog.LevelDebug
-	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden,
-		e.Status == http.StatusNotFound, e.Status == http.StatusTooManyRequests:
+	case status == http.StatusUnauthorized, status == http.StatusForbidden,
+		status == http.StatusNotFound, status == http.StatusTooManyRequests:
 		return slog.LevelInfo
 	}
 	return slog.LevelDebug
@@ -84,7 +86,7 @@ func (t *Responder) reads(ctx context.Context, stage Stage, status int) (yes boo
 			yes = true // report contains it, and says so
 		}
 	}()
-	return t.logger().Enabled(ctx, DefaultLevel(Event{Stage: stage, Status: status}))
+	return t.logger().Enabled(ctx, levelOf(stage, status))
 }
 
 // report writes the one log record of an event and hands it to Observe. By then

@@ -200,7 +200,7 @@ func BenchmarkRoute(b *testing.B) {
 	for _, bb := range benchmarks {
 		b.Run(bb.name, func(b *testing.B) {
 			h := newRoute(b, bb.settings)
-			bb.client.send(h)
+			newClient(ownRow, token, routeBody).send(h) // it has served before
 			if got := bb.client.send(h); got != bb.want {
 				b.Fatalf("got %d %s, want %d", got, bb.client.answer, bb.want)
 			}

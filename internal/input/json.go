@@ -68,10 +68,9 @@ func (d *jsonDecoder) decode(body []byte, n *structNode, v reflect.Value) {
 	}
 }
 
-// release forgets the body.
+// release forgets the body. What dec still holds of it is wiped with the scratch, and decode resets it before it reads.
 func (d *jsonDecoder) release() {
 	d.src = bytes.Buffer{}
-	d.dec.Reset(&d.src)
 	d.body, d.out = nil, nil
 	clear(d.path[:cap(d.path)])
 	clear(d.scratch[:cap(d.scratch)])
