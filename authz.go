@@ -249,5 +249,7 @@ func funcName(f any) string {
 	name = name[strings.LastIndexByte(name, '/')+1:]
 	_, name, _ = strings.Cut(name, ".")
 	name = strings.TrimSuffix(name, "-fm")
-	return strings.NewReplacer("(*", "", ")", "").Replace(name)
+	return receiverless.Replace(name)
 }
+
+var receiverless = strings.NewReplacer("(*", "", ")", "")

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -39,4 +40,20 @@ func (x *exchange) set(h http.Header, name, value string) {
 	x.values[0] = value
 	h[name] = x.values[:1:1]
 	x.values = x.values[1:]
+}
+
+// unsafe reports whether a method may change something (RFC 9110, section 9.2.1).
+// What answers it, such as a new session's token, must not be stored.
+func unsafe(method string) bool {
+	return method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions
+}
+
+// contain turns a panic into an error.
+func contain(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return f()
 }

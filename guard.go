@@ -263,12 +263,6 @@ func build[S Principal, T, R any](maker string, who Authenticator[S], what func(
 	return g
 }
 
-// unsafe reports whether a method may change something (RFC 9110, section 9.2.1).
-// What answers it, such as a new session's token, must not be stored.
-func unsafe(method string) bool {
-	return method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions
-}
-
 // ending is how a route ends: the handler, its hooks, and the response.
 type ending[S Principal, T, R any] struct {
 	run    func(context.Context, *exchange, *Call[S, T, R], *input.Body) error
@@ -349,16 +343,6 @@ func (h hooked[S, T, R, Out]) after(ctx context.Context, x *exchange, c *Call[S,
 			x.tell.report(ctx, e)
 		}
 	}
-}
-
-// contain turns a panic into an error.
-func contain(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	return f()
 }
 
 // Stream gives the handler the http.ResponseWriter: events, downloads, completions.

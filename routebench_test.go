@@ -69,18 +69,23 @@ type routeSettings struct {
 // newRoute returns the route behind a Mux, as a service would register it.
 func newRoute(tb testing.TB, s routeSettings) http.Handler {
 	tb.Helper()
-	verifier, err := guard.NewJWT(guard.JWT{Issuer: "https://issuer.example", Audience: []string{"projects"},
-		Algorithms: []string{"HS256"}, Key: routeSecret, CacheSize: s.cache})
-	if err != nil {
-		tb.Fatal(err)
-	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	tell := &guard.Responder{Log: s.log}
 	mux := guard.NewMux(tell)
-	mux.Handle(routePattern, newRouteGuard(verifier, &guard.Limiter{}, s.perMin, tell))
+	mux.Handle(routePattern, newRouteGuard(newRouteVerifier(tb, s.cache), &guard.Limiter{}, s.perMin, tell))
 	return mux
+}
+
+func newRouteVerifier(tb testing.TB, cache int) *guard.JWTVerifier {
+	tb.Helper()
+	verifier, err := guard.NewJWT(guard.JWT{Issuer: "https://issuer.example", Audience: []string{"projects"},
+		Algorithms: []string{"HS256"}, Key: routeSecret, CacheSize: cache})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return verifier
 }
 
 func newRouteGuard(verifier *guard.JWTVerifier, limits *guard.Limiter, perMin int, tell *guard.Responder) *guard.Guard[EditProject] {
@@ -251,10 +256,7 @@ func BenchmarkRouteNewTokens(b *testing.B) {
 
 // BenchmarkNew is the construction of the guard of a route.
 func BenchmarkNew(b *testing.B) {
-	verifier, err := guard.NewJWT(guard.JWT{Issuer: "https://issuer.example", Audience: []string{"projects"}, Algorithms: []string{"HS256"}, Key: routeSecret})
-	if err != nil {
-		b.Fatal(err)
-	}
+	verifier := newRouteVerifier(b, 0)
 	limits, tell := &guard.Limiter{}, &guard.Responder{}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -171,7 +171,7 @@ func (c *compiler) probeRule(alt alternative, t reflect.Type, scope ruleScope) {
 	}
 	tag := alt.tag
 	if alt.hasParam {
-		tag += "=" + strings.NewReplacer(",", "0x2C", "|", "0x7C").Replace(alt.param)
+		tag += "=" + escapeParam.Replace(alt.param)
 	}
 	samples := samplesOf(t)
 	if scope.nils {

@@ -80,11 +80,17 @@ func (l *level) parseDive(words []string, inKeys bool) (*level, []string, error)
 	return l, words, err
 }
 
+// The separators of a validate tag, as they are written in a parameter.
+var (
+	escapeParam   = strings.NewReplacer(",", "0x2C", "|", "0x7C")
+	unescapeParam = strings.NewReplacer("0x2C", ",", "0x7C", "|")
+)
+
 func parseToken(w string) token {
 	t := token{text: w}
 	for _, part := range strings.Split(w, "|") {
 		tag, param, has := strings.Cut(part, "=")
-		param = strings.NewReplacer("0x2C", ",", "0x7C", "|").Replace(param)
+		param = unescapeParam.Replace(param)
 		t.alts = append(t.alts, alternative{tag: tag, param: param, hasParam: has})
 	}
 	return t

@@ -199,7 +199,9 @@ func order(path []frame) []int {
 	return at
 }
 
+var escapePointer = strings.NewReplacer("~", "~0", "/", "~1")
+
 // pointerToken escapes a name as RFC 6901 §3 asks.
 func pointerToken(name string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+	return escapePointer.Replace(name)
 }
