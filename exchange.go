@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/routeguard/guard/internal/reqid"
 )
 
 // exchanges keeps exchanges for other requests. What a handler could keep is not in
@@ -56,4 +58,13 @@ func contain(f func() error) (err error) {
 		}
 	}()
 	return f()
+}
+
+// requestID takes the caller's own id only from a trusted proxy: an id that a
+// client chooses could collide with, or forge, somebody else's log records.
+func requestID(r *http.Request, trusted bool, now time.Time) (string, error) {
+	if ids := r.Header["X-Request-Id"]; trusted && len(ids) == 1 && reqid.Valid(ids[0]) {
+		return ids[0], nil
+	}
+	return reqid.New(now)
 }

@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/routeguard/guard/internal/reqid"
 )
 
 // Reply is a result with a status, headers and cookies of its own.
@@ -101,15 +99,6 @@ func (x *exchange) begin() error {
 		x.set(h, "Cache-Control", "no-store")
 	}
 	return nil
-}
-
-// requestID takes the caller's own id only from a trusted proxy: an id that a
-// client chooses could collide with, or forge, somebody else's log records.
-func requestID(r *http.Request, trusted bool, now time.Time) (string, error) {
-	if ids := r.Header["X-Request-Id"]; trusted && len(ids) == 1 && reqid.Valid(ids[0]) {
-		return ids[0], nil
-	}
-	return reqid.New(now)
 }
 
 // do runs the stages and ends the request: it responds, settles the limits and
