@@ -56,7 +56,8 @@ type JWT struct {
 	MaxAge time.Duration
 
 	// CacheSize is how many verified tokens are remembered, signature and claims
-	// only. 0 is 8192; a negative number switches the cache off.
+	// only, 1 KiB each at most on average. 0 is 32,768; a negative number switches the
+	// cache off.
 	CacheSize int
 
 	// CacheAge is how long a verified signature is trusted: a withdrawn key stops

@@ -237,11 +237,12 @@ func BenchmarkRoute(b *testing.B) {
 
 // BenchmarkRouteNewTokens is the success of tokens that were never seen before.
 func BenchmarkRouteNewTokens(b *testing.B) {
-	tokens := make([]string, 1<<15) // four times what the cache holds
+	const cache = 1024
+	tokens := make([]string, 8*cache) // forgotten before their turn comes again
 	for i := range tokens {
 		tokens[i] = "Bearer " + routeToken(b, routeSecret, strconv.Itoa(i))
 	}
-	h := newRoute(b, routeSettings{perMin: math.MaxInt32})
+	h := newRoute(b, routeSettings{perMin: math.MaxInt32, cache: cache})
 	c := newClient(ownRow, "x", routeBody)
 	i := 0
 	b.ReportAllocs()

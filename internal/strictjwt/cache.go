@@ -13,7 +13,7 @@ const (
 	shardFrom      = 1024    // entries; a smaller cache has one lock
 	bytesPerEntry  = 1 << 10 // the budget of the average entry
 	minCacheBytes  = 64 << 10
-	entryOverhead  = 384 // an estimate: the structs, the map slot, the headers of strings
+	entryOverhead  = 480 // an estimate: the structs, the map slot, the headers of strings
 	stringOverhead = 16
 	secretBytes    = sha256.Size
 )
@@ -189,9 +189,10 @@ func (c *Claims) copy() Claims {
 	return own
 }
 
-// cost is the bytes that an entry takes, about.
+// cost is the bytes that an entry takes, about. The text counts twice, since what
+// Decode has made of it may be kept as well.
 func (c *Claims) cost() int {
-	n := entryOverhead + len(*c.payload) + len(c.Subject) + len(c.Issuer) + len(c.ID) + len(c.KeyID)
+	n := entryOverhead + 2*len(*c.payload.text) + len(c.Subject) + len(c.Issuer) + len(c.ID) + len(c.KeyID)
 	for _, name := range c.Audience {
 		n += stringOverhead + len(name)
 	}

@@ -28,7 +28,7 @@ func (c *cache) held() (entries, bytes int) {
 
 func sized(size int, audience ...string) Claims {
 	payload := strings.Repeat("p", size)
-	return Claims{Subject: "s", Audience: audience, payload: &payload}
+	return Claims{Subject: "s", Audience: audience, payload: &kept{text: &payload}}
 }
 
 // numbered is a digest that spreads over the shards as a hash does.

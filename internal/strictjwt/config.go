@@ -13,7 +13,7 @@ import (
 const (
 	defaultLeeway   = 30 * time.Second
 	maxLeeway       = time.Minute
-	defaultCache    = 8192
+	defaultCache    = 32768
 	maxCache        = 1 << 20
 	defaultCacheAge = time.Minute
 	maxCacheAge     = time.Hour
@@ -81,7 +81,7 @@ type Config struct {
 
 	// CacheSize is how many verified tokens are remembered.
 	//
-	// 0 is 8192; a negative number switches the cache off; 2 to 1,048,576. It
+	// 0 is 32,768; a negative number switches the cache off; 2 to 1,048,576. It
 	// holds a keyed hash and the claims, 1 KiB per token on average at most.
 	CacheSize int
 

@@ -1,0 +1,79 @@
+package strictjwt
+
+import (
+	"encoding"
+	"reflect"
+	"sync/atomic"
+
+	"github.com/go-json-experiment/json"
+)
+
+// kept is the claims of one token as text, and as what they were last decoded into.
+// All copies of its Claims share it, and so do the requests of one cached token.
+type kept struct {
+	text   *string // fmt shows what a struct holds, and of a string in it the address
+	reused bool    // a cache holds it
+	last   atomic.Pointer[decoded]
+}
+
+type decoded struct {
+	into  reflect.Type // a pointer
+	value reflect.Value
+}
+
+// repeat sets dst to what the same text gave before.
+func (k *kept) repeat(dst reflect.Value) bool {
+	last := k.last.Load()
+	if last == nil || last.into != dst.Type() {
+		return false
+	}
+	dst.Elem().Set(last.value)
+	return true
+}
+
+// remember keeps a copy of what dst points to, where a copy shares nothing that
+// can be changed.
+func (k *kept) remember(dst reflect.Value) {
+	if !k.reused || !flat(dst.Type().Elem()) {
+		return
+	}
+	value := reflect.New(dst.Type().Elem()).Elem()
+	value.Set(dst.Elem())
+	k.last.Store(&decoded{dst.Type(), value})
+}
+
+// fresh reports whether dst is a pointer to a zero value. Decoding into any other
+// merges with what is there.
+func fresh(dst reflect.Value) bool {
+	return dst.Kind() == reflect.Pointer && !dst.IsNil() && dst.Elem().IsZero()
+}
+
+// maxDecoded bounds what one token may keep: a few claims, not an array of them.
+const maxDecoded = 256
+
+var unmarshalers = []reflect.Type{reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[json.UnmarshalerFrom](), reflect.TypeFor[encoding.TextUnmarshaler]()}
+
+// flat reports whether t is strings, numbers and booleans, decoded by no code of
+// its own, which could answer differently the next time.
+func flat(t reflect.Type) bool {
+	if t.Size() > maxDecoded {
+		return false
+	}
+	for _, u := range unmarshalers {
+		if reflect.PointerTo(t).Implements(u) {
+			return false
+		}
+	}
+	switch k := t.Kind(); {
+	case k == reflect.Struct:
+		for i := range t.NumField() {
+			if !flat(t.Field(i).Type) {
+				return false
+			}
+		}
+		return true
+	case k == reflect.String, k == reflect.Bool, k >= reflect.Int && k <= reflect.Float64:
+		return true
+	}
+	return false
+}
