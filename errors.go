@@ -197,7 +197,7 @@ func (t *Responder) logger() *slog.Logger {
 // and is not trusted: all clients would share one address, and its limits.
 func (t *Responder) warnForwarded() {
 	t.warned.Do(func() {
-		t.logger().Warn("a forwarding header arrived, but no proxy is trusted: set Responder.ClientIP if there is one")
+		t.note(context.Background(), slog.LevelWarn, "a forwarding header arrived, but no proxy is trusted: set Responder.ClientIP if there is one")
 	})
 }
 
@@ -303,7 +303,7 @@ func (t *Responder) fields(in []FieldError) []FieldError {
 func (t *Responder) message(f FieldError) (text string) {
 	defer func() {
 		if p := recover(); p != nil {
-			t.logger().Error("Responder.Message panicked", slog.String("code", f.Code), slog.String("cause", fmt.Sprint(p)))
+			t.note(context.Background(), slog.LevelError, "Responder.Message panicked", slog.String("code", f.Code), slog.String("cause", fmt.Sprint(p)))
 			text = f.Message
 		}
 	}()

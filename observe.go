@@ -75,30 +75,43 @@ func DefaultLevel(e Event) slog.Level {
 
 // report writes the one log record of an event and hands it to Observe. By then
 // the response is written, so none of the service's functions may undo it by a
-// panic, and none may keep the next one from running.
+// panic, and none may keep the next one from running. Therefore they are deferred:
+// runtime.Goexit cannot be stopped.
 func (t *Responder) report(ctx context.Context, e Event, extra ...slog.Attr) {
 	level := DefaultLevel(e)
-	if t.Level != nil {
-		e.contain("Level", func() { level = t.Level(e) })
+	if t.Observe != nil {
+		defer contained("Observe", e.RequestID, func() { t.Observe(ctx, e) })
 	}
-	e.contain("Log", func() {
+	defer contained("Log", e.RequestID, func() {
 		if l := t.logger(); l.Enabled(ctx, level) {
 			l.LogAttrs(ctx, level, e.message(), append(e.attrs(), extra...)...)
 		}
 	})
-	if t.Observe != nil {
-		e.contain("Observe", func() { t.Observe(ctx, e) })
+	if t.Level != nil {
+		contained("Level", e.RequestID, func() { level = t.Level(e) })
 	}
 }
 
-// contain keeps a panic of one of the Responder's functions from going further.
-func (e Event) contain(name string, f func()) {
+// note logs what is beside the record of a request. Its logger may panic: what
+// the log does changes nothing for a request.
+func (t *Responder) note(ctx context.Context, level slog.Level, message string, attrs ...slog.Attr) {
+	contained("Log", "-", func() { t.logger().LogAttrs(ctx, level, message, attrs...) })
+}
+
+// contained keeps a panic of one of the Responder's functions from going further.
+// The panic's value may hold what a client sent: it is quoted, so that it stays on
+// its line.
+func contained(name, requestID string, f func()) {
+	returned := false
 	defer func() {
 		if p := recover(); p != nil {
-			log.Printf("guard: Responder.%s panicked on request %s: %v", name, e.RequestID, p)
+			log.Printf("guard: Responder.%s panicked on request %s: %q", name, requestID, fmt.Sprint(p))
+		} else if !returned {
+			log.Printf("guard: Responder.%s called runtime.Goexit on request %s", name, requestID)
 		}
 	}()
 	f()
+	returned = true
 }
 
 func (e Event) message() string {

@@ -72,8 +72,12 @@ type exchange struct {
 	wrote    bool // the status line is out: it can no longer be changed
 	hijacked bool
 	failed   bool        // a wrapped handler answered with a refusal of its own
-	broke    bool        // the stages did not return
 	before   http.Header // as it was before a handler got the ResponseWriter
+
+	failure  *Error // how the request ended; nil: it was served
+	stack    []byte // of a panic
+	returned bool   // no panic and no runtime.Goexit before the response was out
+	done     bool   // settled and logged
 }
 
 // begin is stage 0. The headers that every response carries are set here, so
@@ -85,12 +89,12 @@ func (x *exchange) begin() error {
 	if found.Ignored {
 		x.tell.warnForwarded()
 	}
+	var err error
 	if x.id = outerID(x.w); x.id == "" {
-		id, err := requestID(x.r, found.TrustedPeer)
-		if err != nil {
-			return fmt.Errorf("make a request id: %w", err)
+		if x.id, err = requestID(x.r, found.TrustedPeer); err != nil {
+			// The request is refused, and even this refusal has an id to ask about.
+			x.id, err = reqid.Weak(), fmt.Errorf("make a request id: %w", err)
 		}
-		x.id = id
 	}
 	h := x.w.Header()
 	values := []string{x.id, "nosniff", "no-store"} // one allocation, and nobody can append into a neighbor
@@ -99,7 +103,7 @@ func (x *exchange) begin() error {
 	if x.private {
 		h["Cache-Control"] = values[2:3:3]
 	}
-	return nil
+	return err
 }
 
 // requestID takes the caller's own id only from a trusted proxy: an id that a
@@ -112,55 +116,62 @@ func requestID(r *http.Request, trusted bool) (string, error) {
 }
 
 // do runs the stages and ends the request: it responds, settles the limits and
-// logs, however the stages end.
+// logs, however the stages end. The order of the defers is that order, and they
+// run whatever the service's functions do: one that calls runtime.Goexit ends the
+// goroutine without coming back here.
 func (x *exchange) do(stages func(*exchange) error) {
 	defer x.leave()
-	returned := false
-	defer func() {
-		if !returned {
-			x.crashed(recover())
-		}
-	}()
+	defer x.finish()
+	defer x.rescue()
 	err := x.begin()
 	if err == nil {
 		err = stages(x)
 	}
-	returned = true
+	answered := true
 	if err != nil {
-		x.fail(err)
-		return
+		x.failure = x.refusal(err)
+		answered = x.answer()
 	}
-	x.finish()
+	x.returned = true
+	if !answered {
+		panic(http.ErrAbortHandler)
+	}
 }
 
-// crashed ends a request whose stages panicked or called runtime.Goexit.
-func (x *exchange) crashed(p any) {
-	x.broke = true
-	if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it like this, too
-		x.settle(outcomeFailed)
-		x.tell.report(x.r.Context(), x.event(refuseGone.Because(http.ErrAbortHandler)))
+// rescue ends a request that panicked or called runtime.Goexit.
+func (x *exchange) rescue() {
+	if x.returned {
+		return
+	}
+	p := recover()
+	defer func() {
+		// A ResponseWriter that panics is beyond help. net/http would log its
+		// stack, line by line: the record has the cause.
+		if recover() != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	switch {
+	case p == http.ErrAbortHandler: //nolint:errorlint // net/http compares it like this, too
+		x.failure = refuseGone.Because(http.ErrAbortHandler)
 		panic(p)
+	case p == nil:
+		x.failure = refuseInternal.Because(errors.New("runtime.Goexit was called"))
+	default: // a 500 even where it is a *Error, and Map never sees it
+		x.failure = refuseInternal.Because(fmt.Errorf("panic: %v", p))
 	}
-	stack := slog.String("stack", string(debug.Stack()))
-	if p == nil {
-		x.end(refuseInternal.Because(errors.New("runtime.Goexit was called")), &stack)
-		// The goroutine goes on ending, without net/http's finishing touch.
-		_ = http.NewResponseController(x.w).Flush()
-		return
-	}
-	// A panic is a 500 even where its value is a *Error, and Map never sees it.
-	if !x.end(refuseInternal.Because(fmt.Errorf("panic: %v", p)), &stack) {
+	x.stack = debug.Stack()
+	if answered := x.answer(); !answered && p != nil {
 		panic(http.ErrAbortHandler)
+	}
+	if p == nil {
+		x.flush()
 	}
 }
 
-// fail answers an error of the stages. Once the status line is out it can only
-// cut the connection, so that the caller does not take half a response for a whole one.
-func (x *exchange) fail(err error) {
-	if !x.end(x.refusal(err), nil) {
-		panic(http.ErrAbortHandler)
-	}
-}
+// flush sends what is written, where the goroutine goes on ending without
+// net/http's finishing touch.
+func (x *exchange) flush() { _ = http.NewResponseController(x.w).Flush() }
 
 // refusal is what the caller learns of err. Map is for the errors of the service:
 // those of verifiers and loaders were mapped in their stages.
@@ -171,39 +182,42 @@ func (x *exchange) refusal(err error) *Error {
 	return x.tell.classify(x.r.Context(), err)
 }
 
-// end answers a refusal, if the status line is not out yet, settles the limits
-// and logs. It reports whether it could answer.
-func (x *exchange) end(e *Error, stack *slog.Attr) bool {
-	answer := !x.wrote && !x.hijacked
-	if answer {
-		x.refuse(e)
+// answer sends the refusal. It reports false once the status line is out: then the
+// connection can only be cut, so that the caller does not take half a response for
+// a whole one.
+func (x *exchange) answer() bool {
+	if x.wrote || x.hijacked {
+		return false
 	}
-	x.finishFailed(e, stack)
-	return answer
+	x.refuse(x.failure)
+	return true
 }
 
-// finish ends a request that was answered.
+// finish settles the limits and logs.
 func (x *exchange) finish() {
-	o := outcomeOK
-	if x.failed {
-		o = outcomeFailed
-	}
-	x.settle(o)
-	x.tell.report(x.r.Context(), x.event(nil))
-}
-
-func (x *exchange) finishFailed(e *Error, stack *slog.Attr) {
-	x.settle(outcomeFailed)
-	if stack != nil {
-		x.tell.report(x.r.Context(), x.event(e), *stack)
+	defer func() {
+		e := x.event(x.failure)
+		if x.stack != nil {
+			x.tell.report(x.r.Context(), e, slog.String("stack", string(x.stack)))
+		} else {
+			x.tell.report(x.r.Context(), e)
+		}
+		x.done = true
+	}()
+	if x.failure != nil || x.failed {
+		x.settle(outcomeFailed)
 		return
 	}
-	x.tell.report(x.r.Context(), x.event(e))
+	x.settle(outcomeOK)
 }
+
+// maxMethod is how much of a method an Event has: a client may send a name as long
+// as a header may be, and a route may take any method.
+const maxMethod = 32
 
 func (x *exchange) event(e *Error) Event {
 	ev := Event{
-		Start: x.start, Duration: time.Since(x.start), Method: x.r.Method, Route: x.route,
+		Start: x.start, Duration: time.Since(x.start), Method: x.r.Method[:min(len(x.r.Method), maxMethod)], Route: x.route,
 		RequestID: x.id, ClientIP: x.addr, Caller: x.caller, Stage: x.stage, Status: x.status,
 	}
 	if e != nil {
