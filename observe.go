@@ -116,7 +116,7 @@ func contained(name, requestID string, f func()) {
 
 func (e Event) message() string {
 	switch {
-	case e.Stage == StageAfter:
+	case e.Stage == StageAfter && e.Code == "":
 		return "hook failed"
 	case e.Status >= 500:
 		return "request failed"

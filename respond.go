@@ -195,6 +195,7 @@ func (x *exchange) answer() bool {
 
 // finish settles the limits and logs.
 func (x *exchange) finish() {
+	settled := false
 	defer func() {
 		e := x.event(x.failure)
 		if x.stack != nil {
@@ -202,13 +203,14 @@ func (x *exchange) finish() {
 		} else {
 			x.tell.report(x.r.Context(), e)
 		}
-		x.done = true
+		x.done = settled
 	}()
+	o := outcomeOK
 	if x.failure != nil || x.failed {
-		x.settle(outcomeFailed)
-		return
+		o = outcomeFailed
 	}
-	x.settle(outcomeOK)
+	x.settle(o)
+	settled = true
 }
 
 // maxMethod is how much of a method an Event has: a client may send a name as long
