@@ -178,6 +178,6 @@ func (x *exchange) note(what string, tell func(context.Context) error) {
 	defer cancel()
 	if err := contain(func() error { return tell(ctx) }); err != nil && x.delivery.claimed {
 		x.tell.note(ctx, slog.LevelError, "replay store failed", slog.String("request_id", x.id),
-			slog.String("route", x.route), slog.String("cause", what+": "+fmt.Sprint(err)))
+			slog.String("route", x.route), causeAttr(fmt.Errorf("%s: %w", what, err)))
 	}
 }

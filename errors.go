@@ -303,7 +303,7 @@ func (t *Responder) fields(in []FieldError) []FieldError {
 func (t *Responder) message(f FieldError) (text string) {
 	defer func() {
 		if p := recover(); p != nil {
-			t.note(context.Background(), slog.LevelError, "Responder.Message panicked", slog.String("code", f.Code), slog.String("cause", fmt.Sprint(p)))
+			t.note(context.Background(), slog.LevelError, "Responder.Message panicked", slog.String("code", f.Code), causeAttr(p))
 			text = f.Message
 		}
 	}()

@@ -127,9 +127,9 @@ var matrix = []matrixRow{
 
 	{stage: guard.StageWho, point: "verify a token", has: "fcez",
 		cells: "503    401   503   499   500    500    cut   ok    cut   cut    ok"},
-	{stage: guard.StageWho, point: "verify a key", has: "fcez", field: "X-API-Key: key",
+	{stage: guard.StageWho, point: "verify a key", has: "fcez", field: "X-API-Key: key-of-alice",
 		cells: "503    401   503   499   500    500    cut   ok    cut   cut    ok"},
-	{stage: guard.StageWho, point: "verify a cookie", has: "fcez", field: "Cookie: __Host-session=id",
+	{stage: guard.StageWho, point: "verify a cookie", has: "fcez", field: "Cookie: __Host-session=session-of-alice",
 		cells: "503    401   503   499   500    500    cut   ok    cut   cut    ok"},
 	{stage: guard.StageWho, point: "verify and remember", has: "fcez", path: "/cached",
 		cells: "503    401   503   499   503    503    503   ok    cut   cut    ok"},
@@ -489,9 +489,6 @@ func (want *outcome) checkLog(t *testing.T, s *rig, row *matrixRow, f matrixFaul
 	if cause := fmt.Sprint(r["cause"]); !want.ok && want.status >= 499 && row.path != "/cached" && !strings.Contains(cause, f.cause) {
 		t.Errorf("got cause %q, want %q in it", cause, f.cause)
 	}
-	if strings.Contains(s.log.String(), "token-of-alice") {
-		t.Errorf("the log holds a credential: %s", s.log)
-	}
 }
 
 // checkBooks wants the handler to have run only if nothing before it refused, and
@@ -551,7 +548,7 @@ func (s *rig) ask(t *testing.T, client *http.Client, row *matrixRow) answer {
 
 func (s *rig) request(t *testing.T, row *matrixRow) *http.Request {
 	t.Helper()
-	body := fmt.Sprintf(`{"name":"x","text":%q,"json":%q}`, s.name, s.name)
+	body := fmt.Sprintf(`{"name":"mark of the input\n\u001b[31m","text":%q,"json":%q}`, s.name, s.name)
 	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://service"+cmp.Or(row.path, "/typed/7"), strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)

@@ -38,6 +38,7 @@ type rig struct {
 	offset atomic.Int64 // of the service's clock, in nanoseconds
 
 	handled  atomic.Int64
+	logged   atomic.Int64                       // records
 	hangUp   atomic.Pointer[context.CancelFunc] // of the request under way
 	mu       sync.Mutex
 	events   []guard.Event
@@ -136,13 +137,13 @@ func (r rigResult) MarshalJSON() ([]byte, error) {
 }
 
 // rigRow is a resource.
-type rigRow struct{ ID string }
+type rigRow struct{ ID, Secret string }
 
 type rigCall[S guard.Principal, R any] = guard.Call[S, rigInput, R]
 
 var errDomain = errors.New("domain")
 
-func newRig(t *testing.T, outage guard.Outage) *rig {
+func newRig(t *testing.T, outage guard.Outage, change ...func(*rig)) *rig {
 	t.Helper()
 	s := &rig{name: fmt.Sprint("rig-", rigCount.Add(1)), log: &logBuffer{}}
 	rigs.Store(s.name, s)
@@ -171,6 +172,9 @@ func newRig(t *testing.T, outage guard.Outage) *rig {
 		},
 		Message: func(f guard.FieldError) string { return value(s, "Message", f.Message) },
 	}
+	for _, f := range change {
+		f(s)
+	}
 	s.mux = guard.NewMux(s.errs)
 	s.routes(t)
 	return s
@@ -196,7 +200,7 @@ func (s *rig) routes(t *testing.T) {
 			if id == "" {
 				return nil, guard.ErrNotFound
 			}
-			return resultAt(ctx, s, point, &rigRow{id})
+			return resultAt(ctx, s, point, &rigRow{id, "mark of the resource"})
 		}
 	}
 	owned := guard.Owned("id", parse, row("load"), func(*rigRow, *User) bool { return value(s, "owns", true) })
@@ -425,6 +429,7 @@ type rigLog struct {
 }
 
 func (l *rigLog) Handle(ctx context.Context, r slog.Record) error {
+	l.rig.logged.Add(1)
 	_, err := l.rig.at(ctx, "Log")
 	return errors.Join(err, l.Handler.Handle(ctx, r))
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -130,7 +131,7 @@ func (e Event) attrs() []slog.Attr {
 	a := make([]slog.Attr, 0, 13)
 	a = append(a,
 		slog.String("request_id", e.RequestID),
-		slog.String("method", e.Method),
+		slog.String("method", visible(e.Method)),
 		slog.String("route", e.Route),
 		slog.String("stage", e.Stage.String()),
 		slog.Int("status", e.Status),
@@ -139,7 +140,7 @@ func (e Event) attrs() []slog.Attr {
 		a = append(a, slog.String("client_ip", e.ClientIP.String()))
 	}
 	if e.Caller != "" {
-		a = append(a, slog.String("caller", e.Caller))
+		a = append(a, slog.String("caller", visible(e.Caller)))
 	}
 	if e.Code != "" {
 		a = append(a, slog.String("code", e.Code))
@@ -148,7 +149,30 @@ func (e Event) attrs() []slog.Attr {
 		a = append(a, slog.String("limit", e.Limit))
 	}
 	if e.Err != nil {
-		a = append(a, slog.String("cause", fmt.Sprint(e.Err))) // fmt survives an Error method that panics
+		a = append(a, causeAttr(e.Err))
 	}
 	return a
 }
+
+// causeAttr is an error in the log. fmt survives an Error method that panics.
+func causeAttr(err any) slog.Attr { return slog.String("cause", visible(fmt.Sprint(err))) }
+
+// visible spells out the controls that slog's JSON handler leaves as they are: DEL
+// and those from U+0080 on, of which some terminals take U+009B for an escape
+// sequence and some viewers U+0085, U+2028 and U+2029 for the end of a line.
+func visible(s string) string {
+	if !strings.ContainsFunc(s, isRawControl) {
+		return s
+	}
+	var b strings.Builder
+	for _, c := range s {
+		if isRawControl(c) {
+			fmt.Fprintf(&b, `\u%04x`, c)
+		} else {
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
+}
+
+func isRawControl(c rune) bool { return 0x7f <= c && c <= 0x9f || c == 0x2028 || c == 0x2029 }

@@ -25,7 +25,7 @@ func (l *Limiter) ask(ctx context.Context, tell *Responder, call func(context.Co
 	}
 	if l.down.CompareAndSwap(false, true) {
 		tell.note(ctx, slog.LevelError, "limit store failed",
-			slog.String("outage", l.Outage.String()), slog.String("cause", fmt.Sprint(err)))
+			slog.String("outage", l.Outage.String()), causeAttr(err))
 	}
 	switch l.Outage {
 	case OutageLocal:
@@ -165,5 +165,5 @@ func (x *exchange) undo(claims []claim) {
 
 func (x *exchange) warn(message, limit string, err error) {
 	x.tell.note(x.r.Context(), slog.LevelWarn, message,
-		slog.String("request_id", x.id), slog.String("route", x.route), slog.String("limit", limit), slog.String("cause", fmt.Sprint(err)))
+		slog.String("request_id", x.id), slog.String("route", x.route), slog.String("limit", limit), causeAttr(err))
 }

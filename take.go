@@ -336,5 +336,5 @@ func (x *exchange) giveBack(release func()) {
 // wouldRefuse reports what a shadow limit would have refused, or could not decide.
 func (x *exchange) wouldRefuse(ctx context.Context, c *counter, err error) {
 	x.tell.note(ctx, slog.LevelInfo, "limit would refuse",
-		slog.String("request_id", x.id), slog.String("route", x.route), slog.String("limit", c.label), slog.String("cause", fmt.Sprint(err)))
+		slog.String("request_id", x.id), slog.String("route", x.route), slog.String("limit", c.label), causeAttr(err))
 }
