@@ -133,6 +133,8 @@ var matrix = []matrixRow{
 		cells: "503    401   503   499   500    500    cut   ok    cut   cut    ok"},
 	{stage: guard.StageWho, point: "verify and remember", has: "fcez", path: "/cached",
 		cells: "503    401   503   499   503    503    503   ok    cut   cut    ok"},
+	{stage: guard.StageWho, point: "Subject", has: "fz",
+		cells: "-      401   -     -     500    500    cut   ok    cut   cut    ok"},
 	{stage: guard.StageWho, point: "find a key", has: "fez", path: "/jwt",
 		cells: "401    401   -     -     503    500    503   ok    cut   cut    ok"},
 	{stage: guard.StageWho, point: "session of a token", has: "fcez", path: "/jwt",

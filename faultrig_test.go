@@ -136,6 +136,11 @@ func (r rigResult) MarshalJSON() ([]byte, error) {
 	return resultAt(context.Background(), r.s, "MarshalJSON", []byte(`"done"`))
 }
 
+// rigUser is a session whose method is a point.
+type rigUser struct{ s *rig }
+
+func (u *rigUser) Subject() string { return value(u.s, "Subject", "alice") }
+
 // rigRow is a resource.
 type rigRow struct{ ID, Secret string }
 
@@ -183,10 +188,8 @@ func newRig(t *testing.T, outage guard.Outage, change ...func(*rig)) *rig {
 // routes registers a route for each way of answering the five questions.
 func (s *rig) routes(t *testing.T) {
 	t.Helper()
-	session := func(point string) guard.Verifier[*User] {
-		return func(ctx context.Context, _ string) (*User, error) {
-			return resultAt(ctx, s, point, &User{ID: "alice", Role: "admin"})
-		}
+	session := func(point string) guard.Verifier[*rigUser] {
+		return func(ctx context.Context, _ string) (*rigUser, error) { return resultAt(ctx, s, point, &rigUser{s}) }
 	}
 	v := validator.New(validator.WithRequiredStructEnabled())
 	_ = v.RegisterValidationCtx("rigrule", func(ctx context.Context, _ validator.FieldLevel) bool {
@@ -203,16 +206,16 @@ func (s *rig) routes(t *testing.T) {
 			return resultAt(ctx, s, point, &rigRow{id, "mark of the resource"})
 		}
 	}
-	owned := guard.Owned("id", parse, row("load"), func(*rigRow, *User) bool { return value(s, "owns", true) })
+	owned := guard.Owned("id", parse, row("load"), func(*rigRow, *rigUser) bool { return value(s, "owns", true) })
 	within := guard.Within(owned, "child", guard.ParseString, func(ctx context.Context, _ *rigRow, id string) (*rigRow, error) {
 		return row("load a child")(ctx, id)
 	})
-	authorized := guard.Authorize("id", guard.ParseString, func(ctx context.Context, _ *User, id string) (*rigRow, error) {
+	authorized := guard.Authorize("id", guard.ParseString, func(ctx context.Context, _ *rigUser, id string) (*rigRow, error) {
 		return row("authorize")(ctx, id)
 	})
 	all := guard.FirstOf(guard.Bearer(session("verify a token")), guard.APIKey("X-API-Key", session("verify a key")),
 		guard.Cookie("__Host-session", session("verify a cookie")))
-	admins := guard.Only(all, func(*User) bool { return value(s, "role", true) })
+	admins := guard.Only(all, func(*rigUser) bool { return value(s, "role", true) })
 	cached := guard.Bearer(guard.Cached(session("verify and remember"), guard.Cache{Good: time.Minute, Bad: time.Minute}).Verify)
 	message, err := guard.Signed(guard.Webhook{Secrets: []string{webhookSecret}, Replay: &rigReplay{rig: s, states: map[string]guard.ReplayState{}}, Now: s.now})
 	if err != nil {
@@ -223,15 +226,15 @@ func (s *rig) routes(t *testing.T) {
 	s.mux.Handle("POST /within/{id}/{child}", rigRoute(s, all, what, within))
 	s.mux.Handle("POST /authorize/{id}", rigRoute(s, all, what, authorized))
 	s.mux.Handle("POST /cached", rigRoute(s, cached, what, guard.NoResource))
-	s.mux.Handle("POST /jwt", rigRoute(s, guard.Bearer(guard.SessionFrom(s.tokens(t), func(ctx context.Context, _ guard.Claims) (*User, error) {
+	s.mux.Handle("POST /jwt", rigRoute(s, guard.Bearer(guard.SessionFrom(s.tokens(t), func(ctx context.Context, _ guard.Claims) (*rigUser, error) {
 		return session("session of a token")(ctx, "")
 	})), what, guard.NoResource))
 	s.mux.Handle("POST /message", rigRoute(s, message, what, guard.NoResource))
-	s.mux.Handle("POST /owned", guard.New(all, what, guard.NoResource, rigLimits[*User](s), s.errs, guard.OwnedInput(
+	s.mux.Handle("POST /owned", guard.New(all, what, guard.NoResource, rigLimits[*rigUser](s), s.errs, guard.OwnedInput(
 		func(in rigInput) string { return value(s, "id of the input", in.Name) }, row("load by input"),
-		func(*rigRow, *User) bool { return value(s, "owns by input", true) }, rigHandler[*User, *rigRow](s))))
-	s.mux.Handle("POST /stream", guard.New(all, what, guard.NoResource, rigLimits[*User](s), s.errs,
-		guard.Stream(func(ctx context.Context, c *rigCall[*User, guard.None], w http.ResponseWriter) error {
+		func(*rigRow, *rigUser) bool { return value(s, "owns by input", true) }, rigHandler[*rigUser, *rigRow](s))))
+	s.mux.Handle("POST /stream", guard.New(all, what, guard.NoResource, rigLimits[*rigUser](s), s.errs,
+		guard.Stream(func(ctx context.Context, c *rigCall[*rigUser, guard.None], w http.ResponseWriter) error {
 			s.begin(&c.Cost)
 			if _, err := s.at(ctx, "stream"); err != nil {
 				return err
@@ -241,7 +244,7 @@ func (s *rig) routes(t *testing.T) {
 		})))
 	plain := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.handled.Add(1)
-		if c, ok := guard.CallOf[*User, rigInput, guard.None](r.Context()); ok {
+		if c, ok := guard.CallOf[*rigUser, rigInput, guard.None](r.Context()); ok {
 			c.Cost = 1
 		}
 		_, _ = s.at(r.Context(), "http.Handler")
@@ -249,10 +252,10 @@ func (s *rig) routes(t *testing.T) {
 			panic(http.ErrAbortHandler) // as net/http says
 		}
 	})
-	s.mux.Handle("POST /wrap", guard.Wrap(all, what, guard.NoResource, rigLimits[*User](s), s.errs, plain))
+	s.mux.Handle("POST /wrap", guard.Wrap(all, what, guard.NoResource, rigLimits[*rigUser](s), s.errs, plain))
 	s.mux.Unguarded("POST /unguarded", "test", plain)
-	s.mux.Handle("POST /domain", guard.New(all, what, guard.NoResource, rigLimits[*User](s), s.errs,
-		func(_ context.Context, c *rigCall[*User, guard.None]) (guard.None, error) {
+	s.mux.Handle("POST /domain", guard.New(all, what, guard.NoResource, rigLimits[*rigUser](s), s.errs,
+		func(_ context.Context, c *rigCall[*rigUser, guard.None]) (guard.None, error) {
 			s.begin(&c.Cost)
 			return guard.None{}, errDomain
 		}))
@@ -483,7 +486,7 @@ type pipeServer struct {
 
 func newPipeServer(h http.Handler) *pipeServer {
 	p := &pipeServer{conns: make(chan net.Conn), closed: make(chan struct{})}
-	p.server = http.Server{Handler: h, ErrorLog: log.New(&p.own, "", 0)}
+	p.server = http.Server{Handler: h, DisableGeneralOptionsHandler: true, ErrorLog: log.New(&p.own, "", 0)}
 	p.client.Transport = &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return p.dial() }}
 	go func() { _ = p.server.Serve(p) }()
 	return p
