@@ -91,10 +91,7 @@ func (x *exchange) begin() error {
 	}
 	var err error
 	if x.id = outerID(x.w); x.id == "" {
-		if x.id, err = requestID(x.r, found.TrustedPeer); err != nil {
-			// The request is refused, and even this refusal has an id to ask about.
-			x.id, err = reqid.Weak(), fmt.Errorf("make a request id: %w", err)
-		}
+		x.id, err = requestID(x.r, found.TrustedPeer)
 	}
 	h := x.w.Header()
 	values := []string{x.id, "nosniff", "no-store"} // one allocation, and nobody can append into a neighbor
@@ -107,12 +104,17 @@ func (x *exchange) begin() error {
 }
 
 // requestID takes the caller's own id only from a trusted proxy: an id that a
-// client chooses could collide with, or forge, somebody else's log records.
+// client chooses could collide with, or forge, somebody else's log records. Beside
+// an error it returns an id, too: even that refusal has one to ask about.
 func requestID(r *http.Request, trusted bool) (string, error) {
 	if ids := r.Header["X-Request-Id"]; trusted && len(ids) == 1 && reqid.Valid(ids[0]) {
 		return ids[0], nil
 	}
-	return reqid.New()
+	id, err := reqid.New()
+	if err != nil {
+		return reqid.Weak(), fmt.Errorf("make a request id: %w", err)
+	}
+	return id, nil
 }
 
 // do runs the stages and ends the request: it responds, settles the limits and
