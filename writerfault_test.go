@@ -68,6 +68,9 @@ func TestWritersThatFail(t *testing.T) {
 	}
 	for _, method := range []string{"Header", "nil Header", "WriteHeader", "Write", "Flush", "Unwrap"} {
 		for name, fault := range faults {
+			if method == "nil Header" && name != "panics" {
+				continue // it has no fault but itself
+			}
 			for path, change := range paths {
 				t.Run(fmt.Sprint(method, " ", name, " ", path), func(t *testing.T) {
 					t.Parallel()
