@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -142,7 +143,11 @@ func (d *delivery) name(x *exchange, fallback string) error {
 		sum := sha256.Sum256([]byte(route))
 		route = hex.EncodeToString(sum[:])
 	}
-	d.key, d.owner = route+" "+d.key, rand.Text()
+	var random [16]byte
+	if _, err := io.ReadFull(rand.Reader, random[:]); err != nil { // rand.Text would end the program
+		return fmt.Errorf("make an owner of the claim: %w", err)
+	}
+	d.key, d.owner = route+" "+d.key, hex.EncodeToString(random[:])
 	return nil
 }
 
@@ -172,10 +177,7 @@ func (x *exchange) note(what string, tell func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), noteTimeout)
 	defer cancel()
 	if err := contain(func() error { return tell(ctx) }); err != nil && x.delivery.claimed {
-		_ = contain(func() error { // of a logger that panics
-			x.tell.logger().LogAttrs(ctx, slog.LevelError, "replay store failed", slog.String("request_id", x.id),
-				slog.String("route", x.route), slog.String("cause", what+": "+err.Error()))
-			return nil
-		})
+		x.tell.note(ctx, slog.LevelError, "replay store failed", slog.String("request_id", x.id),
+			slog.String("route", x.route), causeAttr(fmt.Errorf("%s: %w", what, err)))
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -170,7 +170,7 @@ type Responder struct {
 	// and Param. It gets the English text in FieldError.Message. Nil keeps that.
 	Message func(FieldError) string
 
-	warned sync.Once
+	warned atomic.Bool
 }
 
 func (t *Responder) check() error {
@@ -196,9 +196,9 @@ func (t *Responder) logger() *slog.Logger {
 // warnForwarded tells once that a proxy seems to stand in front of the service
 // and is not trusted: all clients would share one address, and its limits.
 func (t *Responder) warnForwarded() {
-	t.warned.Do(func() {
-		t.logger().Warn("a forwarding header arrived, but no proxy is trusted: set Responder.ClientIP if there is one")
-	})
+	if t.warned.CompareAndSwap(false, true) { // a sync.Once would let all wait for a slow log
+		t.note(context.Background(), slog.LevelWarn, "a forwarding header arrived, but no proxy is trusted: set Responder.ClientIP if there is one")
+	}
 }
 
 func (t *Responder) timeout() time.Duration {
@@ -311,7 +311,7 @@ func (t *Responder) fields(in []FieldError) []FieldError {
 func (t *Responder) message(f FieldError) (text string) {
 	defer func() {
 		if p := recover(); p != nil {
-			t.logger().Error("Responder.Message panicked", slog.String("code", f.Code), slog.String("cause", fmt.Sprint(p)))
+			t.note(context.Background(), slog.LevelError, "Responder.Message panicked", slog.String("code", f.Code), causeAttr(p))
 			text = f.Message
 		}
 	}()

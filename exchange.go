@@ -22,7 +22,7 @@ func newExchange(tell *Responder, w http.ResponseWriter, r *http.Request) *excha
 // recycle gives x to another request, empty. A handler that got a ResponseWriter
 // holds x through it, perhaps beyond the request, and so may one that panicked.
 func (x *exchange) recycle() {
-	if x.lent || x.broke {
+	if x.lent || !x.returned || !x.done {
 		return
 	}
 	*x = exchange{}
@@ -61,10 +61,15 @@ func contain(f func() error) (err error) {
 }
 
 // requestID takes the caller's own id only from a trusted proxy: an id that a
-// client chooses could collide with, or forge, somebody else's log records.
+// client chooses could collide with, or forge, somebody else's log records. Beside
+// an error it returns an id, too: even that refusal has one to ask about.
 func requestID(r *http.Request, trusted bool, now time.Time) (string, error) {
 	if ids := r.Header["X-Request-Id"]; trusted && len(ids) == 1 && reqid.Valid(ids[0]) {
 		return ids[0], nil
 	}
-	return reqid.New(now)
+	id, err := reqid.New(now)
+	if err != nil {
+		return reqid.Weak(), fmt.Errorf("make a request id: %w", err)
+	}
+	return id, nil
 }

@@ -68,11 +68,15 @@ type exchange struct {
 	wrote    bool // the status line is out: it can no longer be changed
 	hijacked bool
 	failed   bool        // a wrapped handler answered with a refusal of its own
-	broke    bool        // the stages did not return
 	lent     bool        // a handler got the ResponseWriter
 	before   http.Header // as it was before that
 	clean    bool        // the header was empty before, and is the guard's alone
 	values   []string    // room for header values, see set
+
+	failure  *Error // how the request ended; nil: it was served
+	stack    []byte // of a panic
+	returned bool   // no panic and no runtime.Goexit before the response was out
+	done     bool   // settled and logged
 }
 
 // begin is stage 0. The headers that every response carries are set here, so
@@ -84,12 +88,9 @@ func (x *exchange) begin() error {
 	if found.Ignored {
 		x.tell.warnForwarded()
 	}
+	var err error
 	if x.id = outerID(x.w); x.id == "" {
-		id, err := requestID(x.r, found.TrustedPeer, x.start)
-		if err != nil {
-			return fmt.Errorf("make a request id: %w", err)
-		}
-		x.id = id
+		x.id, err = requestID(x.r, found.TrustedPeer, x.start)
 	}
 	h := x.w.Header()
 	x.clean = len(h) == 0
@@ -98,59 +99,66 @@ func (x *exchange) begin() error {
 	if x.private {
 		x.set(h, "Cache-Control", "no-store")
 	}
-	return nil
+	return err
 }
 
 // do runs the stages and ends the request: it responds, settles the limits and
-// logs, however the stages end.
+// logs, however the stages end. The order of the defers is that order, and they
+// run whatever the service's functions do: one that calls runtime.Goexit ends the
+// goroutine without coming back here.
 func (x *exchange) do(stages func(*exchange) error) {
 	defer x.leave()
-	returned := false
-	defer func() {
-		if !returned {
-			x.crashed(recover())
-		}
-	}()
+	defer x.finish()
+	defer x.rescue()
 	err := x.begin()
 	if err == nil {
 		err = stages(x)
 	}
-	returned = true
+	answered := true
 	if err != nil {
-		x.fail(err)
-		return
+		x.failure = x.refusal(err)
+		answered = x.answer()
 	}
-	x.finish()
+	x.returned = true
+	if !answered {
+		panic(http.ErrAbortHandler)
+	}
 }
 
-// crashed ends a request whose stages panicked or called runtime.Goexit.
-func (x *exchange) crashed(p any) {
-	x.broke = true
-	if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it like this, too
-		x.settle(outcomeFailed)
-		x.tell.report(x.r.Context(), x.event(refuseGone.Because(http.ErrAbortHandler)))
+// rescue ends a request that panicked or called runtime.Goexit.
+func (x *exchange) rescue() {
+	if x.returned {
+		return
+	}
+	p := recover()
+	defer func() {
+		// A ResponseWriter that panics is beyond help. net/http would log its
+		// stack, line by line: the record has the cause.
+		if recover() != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	switch {
+	case p == http.ErrAbortHandler: //nolint:errorlint // net/http compares it like this, too
+		x.failure = refuseGone.Because(http.ErrAbortHandler)
 		panic(p)
+	case p == nil:
+		x.failure = refuseInternal.Because(errors.New("runtime.Goexit was called"))
+	default: // a 500 even where it is a *Error, and Map never sees it
+		x.failure = refuseInternal.Because(fmt.Errorf("panic: %v", p))
 	}
-	stack := slog.String("stack", string(debug.Stack()))
-	if p == nil {
-		x.end(refuseInternal.Because(errors.New("runtime.Goexit was called")), &stack)
-		// The goroutine goes on ending, without net/http's finishing touch.
-		_ = http.NewResponseController(x.w).Flush()
-		return
-	}
-	// A panic is a 500 even where its value is a *Error, and Map never sees it.
-	if !x.end(refuseInternal.Because(fmt.Errorf("panic: %v", p)), &stack) {
+	x.stack = debug.Stack()
+	if answered := x.answer(); !answered && p != nil {
 		panic(http.ErrAbortHandler)
+	}
+	if p == nil {
+		x.flush()
 	}
 }
 
-// fail answers an error of the stages. Once the status line is out it can only
-// cut the connection, so that the caller does not take half a response for a whole one.
-func (x *exchange) fail(err error) {
-	if !x.end(x.refusal(err), nil) {
-		panic(http.ErrAbortHandler)
-	}
-}
+// flush sends what is written, where the goroutine goes on ending without
+// net/http's finishing touch.
+func (x *exchange) flush() { _ = http.NewResponseController(x.w).Flush() }
 
 // refusal is what the caller learns of err. Map is for the errors of the service:
 // those of verifiers and loaders were mapped in their stages.
@@ -161,58 +169,35 @@ func (x *exchange) refusal(err error) *Error {
 	return x.tell.classify(x.r.Context(), err)
 }
 
-// end answers a refusal, if the status line is not out yet, settles the limits
-// and logs. It reports whether it could answer.
-func (x *exchange) end(e *Error, stack *slog.Attr) bool {
-	answer := !x.wrote && !x.hijacked
-	if answer {
-		x.refuse(e)
+// answer sends the refusal. It reports false once the status line is out: then the
+// connection can only be cut, so that the caller does not take half a response for
+// a whole one.
+func (x *exchange) answer() bool {
+	if x.wrote || x.hijacked {
+		return false
 	}
-	x.finishFailed(e, stack)
-	return answer
+	x.refuse(x.failure)
+	return true
 }
 
-// finish ends a request that was answered.
+// finish settles the limits and logs.
 func (x *exchange) finish() {
+	settled := false
+	defer func() {
+		switch ctx := x.r.Context(); {
+		case x.stack != nil:
+			x.tell.report(ctx, x.event(x.failure), slog.String("stack", string(x.stack)))
+		case x.tell.reads(ctx, x.stage, x.ended()):
+			x.tell.report(ctx, x.event(x.failure))
+		}
+		x.done = settled
+	}()
 	o := outcomeOK
-	if x.failed {
+	if x.failure != nil || x.failed {
 		o = outcomeFailed
 	}
 	x.settle(o)
-	if x.tell.reads(x.r.Context(), x.stage, x.status) {
-		x.tell.report(x.r.Context(), x.event(nil))
-	}
-}
-
-func (x *exchange) finishFailed(e *Error, stack *slog.Attr) {
-	x.settle(outcomeFailed)
-	if stack != nil {
-		x.tell.report(x.r.Context(), x.event(e), *stack)
-		return
-	}
-	status := x.status
-	if status == 0 {
-		status = e.Status
-	}
-	if x.tell.reads(x.r.Context(), x.stage, status) {
-		x.tell.report(x.r.Context(), x.event(e))
-	}
-}
-
-func (x *exchange) event(e *Error) Event {
-	ev := Event{
-		Start: x.start, Duration: time.Since(x.start), Method: x.r.Method, Route: x.route,
-		RequestID: x.id, ClientIP: x.addr, Caller: x.caller, Stage: x.stage, Status: x.status,
-	}
-	if e != nil {
-		ev.Code = e.Code
-		ev.Limit = e.limit
-		ev.Err = e.cause
-		if ev.Status == 0 {
-			ev.Status = e.Status
-		}
-	}
-	return ev
+	settled = true
 }
 
 // staleHeaders describe a body that an error response does not have.

@@ -16,7 +16,7 @@ func (l *Limiter) ask(ctx context.Context, tell *Responder, call func(context.Co
 	err := call(bounded, l.Store)
 	if err == nil {
 		if l.down.CompareAndSwap(true, false) {
-			tell.logger().LogAttrs(ctx, slog.LevelInfo, "limit store is back")
+			tell.note(ctx, slog.LevelInfo, "limit store is back")
 		}
 		return l.Store, nil
 	}
@@ -24,8 +24,8 @@ func (l *Limiter) ask(ctx context.Context, tell *Responder, call func(context.Co
 		return nil, fmt.Errorf("ask the limit store: %w (%w)", ctx.Err(), err)
 	}
 	if l.down.CompareAndSwap(false, true) {
-		tell.logger().LogAttrs(ctx, slog.LevelError, "limit store failed",
-			slog.String("outage", l.Outage.String()), slog.String("cause", err.Error()))
+		tell.note(ctx, slog.LevelError, "limit store failed",
+			slog.String("outage", l.Outage.String()), causeAttr(err))
 	}
 	switch l.Outage {
 	case OutageLocal:
@@ -120,7 +120,7 @@ func (x *exchange) correct(t *taken, spent int) error {
 	case spent > t.charge.Cost:
 		t.charge.Cost = spent - t.charge.Cost
 		return x.chargeMore(t.limiter, t.store, t.charge)
-	case spent == t.charge.Cost || x.broke:
+	case spent == t.charge.Cost || !x.returned:
 		return nil // what a handler says before it panics is taken at its worst
 	}
 	t.charge.Cost -= spent
@@ -164,6 +164,6 @@ func (x *exchange) undo(claims []claim) {
 }
 
 func (x *exchange) warn(message, limit string, err error) {
-	x.tell.logger().LogAttrs(x.r.Context(), slog.LevelWarn, message,
-		slog.String("request_id", x.id), slog.String("route", x.route), slog.String("limit", limit), slog.String("cause", err.Error()))
+	x.tell.note(x.r.Context(), slog.LevelWarn, message,
+		slog.String("request_id", x.id), slog.String("route", x.route), slog.String("limit", limit), causeAttr(err))
 }

@@ -313,14 +313,28 @@ func (x *exchange) enter(ctx context.Context, w *claim) error {
 // place that is forgotten is lost until the process ends.
 func (x *exchange) leave() {
 	for _, release := range x.places {
-		if err := contain(func() error { release(); return nil }); err != nil {
-			x.warn("limit release failed", "", err)
-		}
+		defer x.giveBack(release) // one that calls runtime.Goexit keeps none of the others
 	}
+	if !x.done {
+		x.flush()
+	}
+}
+
+func (x *exchange) giveBack(release func()) {
+	returned := false
+	defer func() {
+		if !returned {
+			x.flush()
+		}
+	}()
+	if err := contain(func() error { release(); return nil }); err != nil {
+		x.warn("limit release failed", "", err)
+	}
+	returned = true
 }
 
 // wouldRefuse reports what a shadow limit would have refused, or could not decide.
 func (x *exchange) wouldRefuse(ctx context.Context, c *counter, err error) {
-	x.tell.logger().LogAttrs(ctx, slog.LevelInfo, "limit would refuse",
-		slog.String("request_id", x.id), slog.String("route", x.route), slog.String("limit", c.label), slog.String("cause", err.Error()))
+	x.tell.note(ctx, slog.LevelInfo, "limit would refuse",
+		slog.String("request_id", x.id), slog.String("route", x.route), slog.String("limit", c.label), causeAttr(err))
 }

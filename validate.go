@@ -237,10 +237,15 @@ func (d *Decoder[T]) keepBody() {
 // decode is stage 6. The body is to be closed when the request ends.
 func (d *Decoder[T]) decode(ctx context.Context, x *exchange, dst *T) (*input.Body, error) {
 	body, f := d.plan.Decode(ctx, x.w, x.r, dst)
-	if f != nil {
-		return nil, x.tell.invalid(f)
+	switch {
+	case f == nil:
+		return body, nil
+	case f.Status >= 500 && ctx.Err() == context.Canceled: // a Validate method asked a store
+		return nil, refuseGone.Because(f.Cause)
+	case f.Status >= 500 && errors.Is(f.Cause, context.DeadlineExceeded):
+		return nil, refuseUnavailable.Because(f.Cause)
 	}
-	return body, nil
+	return nil, x.tell.invalid(f)
 }
 
 // invalid turns what is wrong with the input into the refusal.

@@ -146,11 +146,14 @@ func (s *scratch) readAll(w http.ResponseWriter, r *http.Request, limit int64) e
 	if r.ContentLength > int64(cap(s.buf)) && r.ContentLength < maxPooledBuffer {
 		s.buf = make([]byte, 0, r.ContentLength+1)
 	}
-	for {
+	for idle := 0; idle < maxIdleReads; idle++ {
 		if len(s.buf) == cap(s.buf) {
 			s.grow()
 		}
 		n, err := body.Read(s.buf[len(s.buf):cap(s.buf)])
+		if n > 0 {
+			idle = 0
+		}
 		s.buf = s.buf[:len(s.buf)+n]
 		if int64(len(s.buf)) > limit {
 			return errTooLarge
@@ -162,7 +165,12 @@ func (s *scratch) readAll(w http.ResponseWriter, r *http.Request, limit int64) e
 			return err
 		}
 	}
+	return io.ErrNoProgress
 }
+
+// maxIdleReads is how often in a row a body may return nothing and no error. The server's own never does; one that some
+// middleware has put in its place could otherwise keep a request running for ever.
+const maxIdleReads = 100
 
 // grow doubles the buffer and wipes the one that it replaces.
 func (s *scratch) grow() {
@@ -227,7 +235,7 @@ func checkNoBody(ctx context.Context, r *http.Request) *Failure {
 		return &f
 	}
 	var one [1]byte
-	for {
+	for range maxIdleReads {
 		n, err := r.Body.Read(one[:])
 		switch {
 		case n > 0:
@@ -238,4 +246,5 @@ func checkNoBody(ctx context.Context, r *http.Request) *Failure {
 			return readFailure(ctx, err)
 		}
 	}
+	return readFailure(ctx, io.ErrNoProgress)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,7 +52,32 @@ func Valid(id string) bool {
 // that Reader gave, and nobody can configure it. A virtual machine started
 // twice from one snapshot has the same buffers twice; its ids still differ in
 // their time.
-var system = source{reader: rand.Reader}
+var system = source{reader: cryptoReader{}}
+
+// cryptoReader is rand.Reader as it is now: a test may have replaced it since this
+// package was initialized.
+type cryptoReader struct{}
+
+func (cryptoReader) Read(p []byte) (int, error) { return rand.Reader.Read(p) }
+
+// Weak returns an id in the form of [New] that needs nothing from crypto/rand.
+//
+// It is for the refusal of a request for which New has failed. Its 74 random bits
+// are those of math/rand/v2: fit to find a log record, and no secret.
+func Weak() string {
+	s := source{reader: weakReader{}}
+	id, _ := s.new(time.Now()) // a weakReader has no error
+	return id
+}
+
+type weakReader struct{}
+
+func (weakReader) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(mathrand.Uint32())
+	}
+	return len(p), nil
+}
 
 // source makes ids. It is safe for concurrent use if reader is.
 type source struct {

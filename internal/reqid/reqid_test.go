@@ -360,3 +360,19 @@ func BenchmarkNew(b *testing.B) {
 		})
 	})
 }
+
+// The id of a refusal for want of randomness has the form of the others.
+func TestWeak(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 1000 {
+		id := Weak()
+		if u, err := uuid.Parse(id); err != nil || u.Version() != 7 || u.Variant() != uuid.RFC4122 || !Valid(id) {
+			t.Fatalf("got %q, %v, want a UUID of version 7", id, err)
+		}
+		if seen[id] {
+			t.Fatalf("%q came twice", id)
+		}
+		seen[id] = true
+	}
+}
