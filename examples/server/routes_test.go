@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -420,7 +421,7 @@ func TestRS256IsTheOnlyAlgorithmWhereItIsSet(t *testing.T) {
 	t.Parallel()
 	key, path := rsaKeyFile(t)
 	s := startService(t, map[string]string{"JWT_RS256_PUBLIC_KEY": path})
-	claims := jwt.MapClaims{"sub": "alice", "iss": "https://projects.example", "aud": "projects-api", "exp": 4102444800, "jti": "1"}
+	claims := jwt.MapClaims{"sub": "alice", "iss": "https://projects.example", "aud": "projects-api", "exp": time.Now().Add(time.Hour).Unix(), "jti": "1"}
 	good, err := jwt.NewWithClaims(jwt.SigningMethodRS256, claims).SignedString(key)
 	if err != nil {
 		t.Fatal(err)
