@@ -1,0 +1,59 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"syscall"
+	"testing"
+)
+
+// asService makes the test's program the service: a process of its own, for what only a process can show.
+const asService = "PROJECTS_TEST_AS_SERVICE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asService) != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+type process struct {
+	cmd  *exec.Cmd
+	log  *syncBuffer
+	addr string
+	done chan error
+}
+
+// startProcess starts the service with no other environment than this one, and waits for it to listen.
+func startProcess(t *testing.T, env map[string]string, args ...string) *process {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: exec.Command(program, args...), log: &syncBuffer{}, done: make(chan error, 1)}
+	p.cmd.Env = []string{asService + "=1", "ADDR=127.0.0.1:0"}
+	for name, value := range env {
+		p.cmd.Env = append(p.cmd.Env, name+"="+value)
+	}
+	p.cmd.Stderr = p.log
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.done <- p.cmd.Wait() }()
+	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
+	addr := regexp.MustCompile(`listening.*addr"?[:=]"?([0-9.:]+)`)
+	eventually(t, func() bool { return addr.MatchString(p.log.String()) })
+	p.addr = addr.FindStringSubmatch(p.log.String())[1]
+	return p
+}
+
+// stop sends the signal that containers are stopped with. It does not wait.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+}
