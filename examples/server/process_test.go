@@ -26,25 +26,31 @@ type process struct {
 	done chan error
 }
 
-// startProcess starts the service with no other environment than this one, and waits for it to listen.
-func startProcess(t *testing.T, env map[string]string, args ...string) *process {
+// startProcess starts this test's program as the service, with no other environment than this one.
+func startProcess(t *testing.T, env map[string]string) *process {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: exec.Command(program, args...), log: &syncBuffer{}, done: make(chan error, 1)}
-	p.cmd.Env = []string{asService + "=1", "ADDR=127.0.0.1:0"}
+	list := []string{asService + "=1", "ADDR=127.0.0.1:0"}
 	for name, value := range env {
-		p.cmd.Env = append(p.cmd.Env, name+"="+value)
+		list = append(list, name+"="+value)
 	}
-	p.cmd.Stderr = p.log
+	return startProgram(t, program, list)
+}
+
+// startProgram starts a program that is the service, and waits for it to listen.
+func startProgram(t *testing.T, program string, env []string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(program), log: &syncBuffer{}, done: make(chan error, 1)}
+	p.cmd.Env, p.cmd.Stderr = env, p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() { p.done <- p.cmd.Wait() }()
 	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	addr := regexp.MustCompile(`listening.*addr"?[:=]"?([0-9.:]+)`)
+	addr := regexp.MustCompile(`listening.*addr"?[:=]"?([0-9.:\[\]]+)`)
 	eventually(t, func() bool { return addr.MatchString(p.log.String()) })
 	p.addr = addr.FindStringSubmatch(p.log.String())[1]
 	return p
