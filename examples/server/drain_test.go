@@ -218,7 +218,7 @@ func TestStoppingUnderLoadLosesNoRequest(t *testing.T) {
 		delay    string
 		balanced bool
 	}{
-		{name: "clients behind a balancer notice nothing", delay: "3s", balanced: true},
+		{name: "clients behind a balancer notice nothing", delay: "5s", balanced: true},
 		{name: "clients that go on are refused before they begin", delay: "0s"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
