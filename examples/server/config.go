@@ -34,9 +34,12 @@ type config struct {
 	redisURL      secret // nil: none
 	limiterOutage string // outageLocal, outageOpen or outageClosed
 
-	readTimeout time.Duration
-	logFormat   string // logText or logJSON
-	logLevel    slog.Level
+	readTimeout  time.Duration
+	drainDelay   time.Duration // from not ready to not listening
+	drainTimeout time.Duration // from not listening to cutting off
+	logFormat    string        // logText or logJSON
+	logLevel     slog.Level
+	tracesURL    string // of an OTLP collector; empty: no traces
 }
 
 // Format keeps the secrets out of what package fmt prints, which calls no methods of unexported fields.
@@ -57,6 +60,7 @@ const (
 const (
 	maxCallerLimit  = 1_000_000
 	maxReadTimeout  = time.Hour
+	maxDrain        = time.Hour
 	maxSeedPassword = 200 // characters, as in the login form
 )
 
@@ -67,7 +71,7 @@ const (
 func loadConfig(getenv func(string) string) (config, error) {
 	e := &environment{getenv: getenv}
 	c := config{
-		addr:          e.address("ADDR", "127.0.0.1:8080"),
+		addr:          e.listenAddress(),
 		databaseURL:   e.databaseURL("DATABASE_URL"),
 		jwtIssuer:     e.text("JWT_ISSUER", "https://projects.example"),
 		jwtAudience:   e.text("JWT_AUDIENCE", "projects-api"),
@@ -77,9 +81,12 @@ func loadConfig(getenv func(string) string) (config, error) {
 		callerLimit:   e.integer("CALLER_LIMIT", 60, 1, maxCallerLimit),
 		redisURL:      e.redisURL("REDIS_URL"),
 		limiterOutage: e.oneOf("LIMITER_OUTAGE", outageLocal, outageOpen, outageClosed),
-		readTimeout:   e.duration("READ_TIMEOUT", 10*time.Second, maxReadTimeout),
+		readTimeout:   e.duration("READ_TIMEOUT", 10*time.Second, time.Nanosecond, maxReadTimeout),
+		drainDelay:    e.duration("DRAIN_DELAY", 0, 0, maxDrain),
+		drainTimeout:  e.duration("DRAIN_TIMEOUT", 20*time.Second, time.Nanosecond, maxDrain),
 		logFormat:     e.oneOf("LOG_FORMAT", logText, logJSON),
 		logLevel:      e.level("LOG_LEVEL"),
+		tracesURL:     e.tracesURL("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
 	}
 	c.seedDemo = e.seed("SEED", c.databaseURL == "")
 	c.seedPassword, c.seedRandom = e.seedPassword("SEED_PASSWORD")

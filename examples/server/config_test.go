@@ -51,6 +51,9 @@ func TestDefaultSettings(t *testing.T) {
 		{name: "REDIS_URL", got: len(c.redisURL), want: 0},
 		{name: "LIMITER_OUTAGE", got: c.limiterOutage, want: "local"},
 		{name: "READ_TIMEOUT", got: c.readTimeout, want: 10 * time.Second},
+		{name: "DRAIN_DELAY", got: c.drainDelay, want: time.Duration(0)},
+		{name: "DRAIN_TIMEOUT", got: c.drainTimeout, want: 20 * time.Second},
+		{name: "OTEL_EXPORTER_OTLP_ENDPOINT", got: c.tracesURL, want: ""},
 		{name: "LOG_FORMAT", got: c.logFormat, want: "text"},
 		{name: "LOG_LEVEL", got: c.logLevel, want: slog.LevelInfo},
 	} {
@@ -95,6 +98,8 @@ func TestSettings(t *testing.T) {
 		"REDIS_URL":       "rediss://user:hunter2@redis.example:6380/1",
 		"LIMITER_OUTAGE":  "closed",
 		"READ_TIMEOUT":    "500ms",
+		"DRAIN_DELAY":     "5s",
+		"DRAIN_TIMEOUT":   "1m",
 		"LOG_FORMAT":      "json",
 		"LOG_LEVEL":       "debug",
 	})
@@ -117,6 +122,8 @@ func TestSettings(t *testing.T) {
 		{name: "REDIS_URL", got: string(c.redisURL), want: "rediss://user:hunter2@redis.example:6380/1"},
 		{name: "LIMITER_OUTAGE", got: c.limiterOutage, want: "closed"},
 		{name: "READ_TIMEOUT", got: c.readTimeout, want: 500 * time.Millisecond},
+		{name: "DRAIN_DELAY", got: c.drainDelay, want: 5 * time.Second},
+		{name: "DRAIN_TIMEOUT", got: c.drainTimeout, want: time.Minute},
 		{name: "LOG_FORMAT", got: c.logFormat, want: "json"},
 		{name: "LOG_LEVEL", got: c.logLevel, want: slog.LevelDebug},
 	} {
@@ -130,6 +137,22 @@ func TestDemoDataIsOffByDefaultOnDisk(t *testing.T) {
 	t.Parallel()
 	if load(t, map[string]string{"DATABASE_URL": "file:projects.db"}).seedDemo {
 		t.Error("a database on disk gets demo users without being asked")
+	}
+}
+
+func TestWhereTracesGo(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, all, traces, want string }{
+		{name: "nowhere"},
+		{name: "below the URL for everything", all: "http://collector:4318", want: "http://collector:4318/v1/traces"},
+		{name: "below its path", all: "https://collector.example/otlp/", want: "https://collector.example/otlp/v1/traces"},
+		{name: "to the URL for traces as it is", traces: "http://collector:4318/t", want: "http://collector:4318/t"},
+		{name: "to the URL for traces rather than below the other", all: "http://a:4318", traces: "http://b:4318/v1/traces", want: "http://b:4318/v1/traces"},
+	} {
+		got := load(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": tt.all, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": tt.traces}).tracesURL
+		if got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
 	}
 }
 
@@ -187,6 +210,15 @@ func TestMistakes(t *testing.T) {
 		{name: "negative timeout", setting: "READ_TIMEOUT", value: "-1s"},
 		{name: "timeout without a unit", setting: "READ_TIMEOUT", value: "10"},
 		{name: "endless timeout", setting: "READ_TIMEOUT", value: "61m"},
+		{name: "negative delay", setting: "DRAIN_DELAY", value: "-1s"},
+		{name: "endless delay", setting: "DRAIN_DELAY", value: "61m"},
+		{name: "no time to drain", setting: "DRAIN_TIMEOUT", value: "0s"},
+		{name: "a collector without a scheme", setting: "OTEL_EXPORTER_OTLP_ENDPOINT", value: "hunter2:4318"},
+		{name: "a collector that speaks gRPC", setting: "OTEL_EXPORTER_OTLP_ENDPOINT", value: "grpc://hunter2:4317"},
+		{name: "no collector's host", setting: "OTEL_EXPORTER_OTLP_ENDPOINT", value: "http:///hunter2"},
+		{name: "a password in the collector's URL", setting: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value: "https://user:hunter2@collector.example"},
+		{name: "a key in the collector's URL", setting: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value: "https://collector.example/?key=hunter2"},
+		{name: "malformed collector", setting: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value: "http://collector:hunter2"},
 		{name: "unknown format", setting: "LOG_FORMAT", value: "hunter2"},
 		{name: "unknown level", setting: "LOG_LEVEL", value: "hunter2"},
 		{name: "level that slog would accept", setting: "LOG_LEVEL", value: "info+2"},
@@ -218,7 +250,8 @@ func TestEveryMistakeIsListed(t *testing.T) {
 	t.Parallel()
 	bad := []string{
 		"ADDR", "DATABASE_URL", "WEBHOOK_SECRET", "CALLER_LIMIT", "REDIS_URL", "LIMITER_OUTAGE", "READ_TIMEOUT", "LOG_FORMAT",
-		"LOG_LEVEL", "SEED", "JWT_HS256_KEY", "JWT_RS256_PUBLIC_KEY", "TRUSTED_PROXIES",
+		"LOG_LEVEL", "SEED", "JWT_HS256_KEY", "JWT_RS256_PUBLIC_KEY", "TRUSTED_PROXIES", "DRAIN_DELAY", "DRAIN_TIMEOUT",
+		"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
 	}
 	c, err := loadConfig(func(name string) string {
 		if slices.Contains(bad, name) {

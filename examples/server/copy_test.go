@@ -38,25 +38,65 @@ func TestCopy(t *testing.T) {
 	if err := os.Symlink(root, filepath.Join(dir, "guard")); err != nil {
 		t.Fatal(err)
 	}
-	sh := func(script string) string {
-		t.Helper()
+	try := func(script string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), "sh", "-ec", script)
 		cmd.Dir = dir
 		cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=", "GOPROXY=off")
 		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	sh := func(script string) string {
+		t.Helper()
+		out, err := try(script)
 		if err != nil {
 			t.Fatalf("%s\n%v\n%s", script, err, out)
 		}
-		return string(out)
+		return out
 	}
 	sh(block[1])
 	if left := sh(`cd projects && grep -rlF '"github.com/routeguard/guard/examples' --include='*.go' . | grep -v copy_test.go || true`); left != "" {
 		t.Errorf("the old import path is still in %s", left)
 	}
-	if got := sh("cd projects && go build -o projects . && ./projects routes"); !strings.Contains(got, "PATCH /projects/{projectID}") {
+	if got := sh("cd projects && " + imageBuild(t, dir) + " && ../server routes"); !strings.Contains(got, "PATCH /projects/{projectID}") {
 		t.Errorf("got %q, want the checklist", got)
 	}
-	t.Log(sh("cd projects && go test -short -run 'Lifecycle|WithoutHTTP|PageHeaders|README|Settings' ./..."))
+	runProgram(t, filepath.Join(dir, "server"))
+	t.Log(sh("cd projects && go test -short ./..."))
+
+	// A new route, as the README adds one, fails the golden test until it is reviewed.
+	addRoute(t, filepath.Join(dir, "projects"))
+	const golden = "cd projects && go test -run TestRoutesAreReviewed . "
+	if out, err := try(golden); err == nil || !strings.Contains(out, "GET /greeting") {
+		t.Errorf("got %v, %s, want a failure that shows the new route", err, out)
+	}
+	sh("export GUARD_UPDATE=1; " + golden)
+	sh(golden)
+}
+
+// addRoute does to a copy what the README says.
+func addRoute(t *testing.T, folder string) {
+	t.Helper()
+	_, section, _ := strings.Cut(readOwnREADME(t), "## Add a route")
+	section, _, _ = strings.Cut(section, "\n## ")
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(section, -1)
+	if len(blocks) != 2 {
+		t.Fatalf("got %d blocks of Go, want a new file and a new route", len(blocks))
+	}
+	if err := os.WriteFile(filepath.Join(folder, "greeting.go"), []byte(blocks[0][1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	routes := filepath.Join(folder, "routes.go")
+	b, err := os.ReadFile(routes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const before = "\taddPage(mux)\n"
+	if strings.Count(string(b), before) != 1 {
+		t.Fatalf("%s has no single %q", routes, before)
+	}
+	if err := os.WriteFile(routes, []byte(strings.Replace(string(b), before, blocks[1][1]+before, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // The README's table has the settings that the service reads, no more and no fewer.

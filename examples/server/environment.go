@@ -87,14 +87,14 @@ func (e *environment) integer(name string, fallback, low, high int) int {
 	return n
 }
 
-func (e *environment) duration(name string, fallback, high time.Duration) time.Duration {
+func (e *environment) duration(name string, fallback, low, high time.Duration) time.Duration {
 	v := e.getenv(name)
 	if v == "" {
 		return fallback
 	}
 	d, err := time.ParseDuration(v)
-	if err != nil || d <= 0 || d > high {
-		e.mistake(name, "is not a duration above 0 and up to %s; write one with its unit, such as %s", high, fallback)
+	if err != nil || d < low || d > high {
+		e.mistake(name, "is not a duration from %s to %s; write one with its unit, such as 10s", low, high)
 	}
 	return d
 }
@@ -111,6 +111,8 @@ func (e *environment) level(name string) slog.Level {
 	}
 	return level
 }
+
+func (e *environment) listenAddress() string { return e.address("ADDR", "127.0.0.1:8080") }
 
 func (e *environment) address(name, fallback string) string {
 	v := e.text(name, fallback)
@@ -143,6 +145,32 @@ func (e *environment) redisURL(name string) secret {
 		e.mistake(name, "is not a Redis URL; write redis://host:6379/0, or rediss:// for TLS")
 	}
 	return secret(v)
+}
+
+// tracesURL returns where traces go: the second setting as it is, or below the first, as OpenTelemetry has it.
+func (e *environment) tracesURL(all, traces string) string {
+	base, exact := e.collector(all), e.collector(traces)
+	switch {
+	case exact != nil:
+		return exact.String()
+	case base != nil:
+		return base.JoinPath("v1/traces").String()
+	}
+	return ""
+}
+
+// collector reads the URL of a collector. The exporter knows no more of it than scheme, host and path.
+func (e *environment) collector(name string) *url.URL {
+	v := e.getenv(name)
+	if v == "" {
+		return nil
+	}
+	u, err := url.Parse(v) // its error may repeat a password
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		e.mistake(name, "is not the URL of an OTLP/HTTP collector; write http://host:4318 or https://, and credentials to OTEL_EXPORTER_OTLP_HEADERS")
+		return nil
+	}
+	return u
 }
 
 // seed reports whether to add the demo data. A database in memory always has it: it would be of no use without.

@@ -2,15 +2,14 @@
 //
 //	go run ./examples/server           serves it
 //	go run ./examples/server routes    prints the checklist of its routes; also: routes markdown, routes json
+//	server healthcheck                 asks the one that runs here whether it lives, for a container's engine
 package main
 
 import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
@@ -26,7 +25,7 @@ import (
 func main() {
 	logging.Disable() // go-redis would log every try during an outage, which the limiter logs once
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal does not wait for the drain
 	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -35,6 +34,9 @@ func main() {
 
 // run is main without the process: it ends when ctx does.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
+	if len(args) == 1 && args[0] == "healthcheck" {
+		return checkHealth(ctx, getenv)
+	}
 	printRoutes, err := printer(args)
 	if err != nil {
 		return err
@@ -69,6 +71,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if printRoutes != nil {
 		return printRoutes(stdout, mux.Routes())
 	}
+	if a.tracing, err = cfg.tracing(ctx, log); err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", cfg.addr)
 	if err != nil {
 		return err
@@ -77,36 +82,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		listener.Close()
 		return err
 	}
-	return serve(ctx, cfg, log, mux, listener)
-}
-
-// serve answers requests until ctx ends, and then those that are under way.
-func serve(ctx context.Context, cfg config, log *slog.Logger, handler http.Handler, listener net.Listener) error {
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: min(5*time.Second, cfg.readTimeout),
-		ReadTimeout:       cfg.readTimeout,
-		WriteTimeout:      cfg.readTimeout + 30*time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	log.Info("listening", "addr", listener.Addr().String())
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	log.Info("stopping")
-	drain, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	if err := server.Shutdown(drain); err != nil {
-		return fmt.Errorf("stop: %w", err)
-	}
-	log.Info("stopped")
-	return nil
+	return a.serve(ctx, cfg, log, mux, listener)
 }
 
 // seed adds the demo data, and tells how to try the service with it.

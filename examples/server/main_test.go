@@ -119,13 +119,34 @@ func TestStopDrains(t *testing.T) {
 
 func waitFor(t *testing.T, b *syncBuffer, text string) {
 	t.Helper()
-	for range 3000 {
-		if strings.Contains(b.String(), text) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond) // the event is in another goroutine's log; nothing depends on the time
+	if !comesTrue(func() bool { return strings.Contains(b.String(), text) }) {
+		t.Fatalf("no %q in\n%s", text, b.String())
 	}
-	t.Fatalf("no %q in\n%s", text, b.String())
+}
+
+// eventually waits for what another goroutine or process does.
+func eventually(t *testing.T, ok func() bool) {
+	t.Helper()
+	if !comesTrue(ok) {
+		t.Fatal("it never came true")
+	}
+}
+
+func comesTrue(ok func() bool) bool {
+	for range 3000 {
+		if ok() {
+			return true
+		}
+		time.Sleep(10 * time.Millisecond) // nothing depends on the time
+	}
+	return false
+}
+
+// listening waits for the service to listen, and returns its URL.
+func listening(t *testing.T, log *syncBuffer) string {
+	t.Helper()
+	waitFor(t, log, "msg=listening addr=")
+	return "http://" + regexp.MustCompile(`msg=listening addr=(\S+)`).FindStringSubmatch(log.String())[1]
 }
 
 func TestCommandsPrintAndExit(t *testing.T) {

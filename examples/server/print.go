@@ -20,5 +20,5 @@ func printer(args []string) (func(io.Writer, []checklist.Route) error, error) {
 	case "routes json":
 		return checklist.WriteJSON, nil
 	}
-	return nil, errors.New("usage: server [routes [markdown|json]]")
+	return nil, errors.New("usage: server [routes [markdown|json] | healthcheck]")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/routeguard/guard"
@@ -23,6 +24,8 @@ type app struct {
 	searches  searchCache
 	shared    *redisstore.Store // nil: this instance is by itself
 	completer completer
+	tracing   *tracing // nil: off
+	stopping  atomic.Bool
 }
 
 // routes puts every handler behind its five answers.
@@ -41,7 +44,7 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 		guard.Bearer(verify), guard.APIKey("X-API-Key", sessions.fromAPIKey), guard.Cookie(sessionCookie, verify)))
 	admins := guard.Only(users, (*Session).IsAdmin)
 	ownProject := guard.Owned("projectID", guard.ParseUUID, a.store.Project, ownedBy)
-	errs := &guard.Responder{Log: log, ClientIP: guard.TrustProxies(cfg.proxies...), Map: publicError, Observe: metrics.observe}
+	errs := &guard.Responder{Log: log, ClientIP: guard.TrustProxies(cfg.proxies...), Map: publicError, Observe: observe(metrics)}
 
 	anyone := guard.AllowOrigins(cfg.origins, guard.Anyone)
 	signedIn := guard.Only(users, (*Session).IsSignedIn)
@@ -108,28 +111,18 @@ func completionLimits(limits *guard.Limiter, perCaller guard.Limit) guard.Limit 
 		guard.CostOf(limits.PerCaller(promptTokens, time.Minute), Completion.tokens))
 }
 
+// observe hands what the guard reports to the metrics and to the request's span.
+func observe(m *metrics) func(context.Context, guard.Event) {
+	return func(ctx context.Context, e guard.Event) {
+		m.observe(ctx, e)
+		observeSpan(ctx, e)
+	}
+}
+
 // publicError says which of the store's errors a caller may learn of.
 func publicError(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return guard.ErrNotFound
 	}
 	return err
-}
-
-func healthy(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte("ok\n"))
-}
-
-func (a *app) ready(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
-	defer cancel()
-	if err := a.store.Ping(ctx); err != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = w.Write([]byte("not ready\n"))
-		return
-	}
-	_, _ = w.Write([]byte("ready\n"))
 }

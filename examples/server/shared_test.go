@@ -165,3 +165,26 @@ func TestInstancesDoNotSearchStaleProjects(t *testing.T) {
 		}
 	}
 }
+
+// Who signs out at one instance is signed out at every other at once, and so is a role withdrawn.
+func TestInstancesShareRevocation(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"DATABASE_URL": "file:" + t.TempDir() + "/shared.db", "SEED": "demo"}
+	first, second := startService(t, env), startService(t, env)
+	alice, admin := first.bearer(t, "alice"), first.bearer(t, "admin")
+	if r := second.do(t, "GET", "/me", "", alice); r.status != 200 {
+		t.Fatalf("got %d %s", r.status, r.body)
+	}
+	if r := first.do(t, "POST", "/logout", "", alice); r.status != 204 {
+		t.Fatalf("got %d %s", r.status, r.body)
+	}
+	if r := second.do(t, "GET", "/me", "", alice); r.status != 401 {
+		t.Errorf("after the sign-out at the other instance: got %d %s, want 401", r.status, r.body)
+	}
+	if r := first.do(t, "POST", "/admin/users/admin/role", `{"role":"member"}`, admin); r.status != 204 {
+		t.Fatalf("got %d %s", r.status, r.body)
+	}
+	if r := second.do(t, "POST", "/admin/users/bob/role", `{"role":"admin"}`, admin); r.status != 403 {
+		t.Errorf("after the role was withdrawn at the other instance: got %d %s, want 403", r.status, r.body)
+	}
+}

@@ -24,7 +24,7 @@ func (c config) tokenRules() guard.JWT {
 func (c config) logger(w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.logLevel}
 	if c.logFormat == logJSON {
-		return slog.New(slog.NewJSONHandler(w, options))
+		return slog.New(tracedLog{slog.NewJSONHandler(w, options)})
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(tracedLog{slog.NewTextHandler(w, options)})
 }

@@ -93,7 +93,7 @@ function showStatus(text, ok) {
   status.textContent = text.trim();
   status.classList.toggle("bad", !ok);
   get("jump").hidden = false;
-  get("jump").textContent = text.trim();
+  get("jump").textContent = `↓ ${text.trim()}`;
 }
 
 get("jump").onclick = () => {

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+)
+
+// healthy answers while the process does. Whoever asks may restart it if it does not, so nothing else counts: a new
+// process would not repair a database.
+func healthy(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// ready answers 200 while requests are welcome. Whoever asks sends them elsewhere if it does not.
+func (a *app) ready(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+	defer cancel()
+	if a.stopping.Load() || a.store.Ping(ctx) != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte("not ready\n"))
+		return
+	}
+	_, _ = w.Write([]byte("ready\n"))
+}
+
+// checkHealth asks the service that listens on ADDR whether it lives. It is the probe of an image that has no shell.
+func checkHealth(ctx context.Context, getenv func(string) string) error {
+	e := &environment{getenv: getenv}
+	addr := e.listenAddress()
+	if err := errors.Join(e.mistakes...); err != nil {
+		return fmt.Errorf("bad settings:\n%w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(addr)+"/healthz", nil)
+	if err != nil {
+		return fmt.Errorf("health check: %w", err)
+	}
+	response, err := (&http.Transport{}).RoundTrip(r) // no proxy, no redirect
+	if err != nil {
+		return fmt.Errorf("health check: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("health check: %s", response.Status)
+	}
+	return nil
+}
+
+// reachable is an address at which a listener on addr can be reached from here: one on all addresses has no host to dial.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.Unmap().IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
