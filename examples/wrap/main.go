@@ -41,7 +41,7 @@ func (s *service) album(_ context.Context, id string) (Album, error) {
 	return s.albums[id], nil // a zero Album is a 404
 }
 
-// rename is the old handler: it parses for itself and changes whatever the path names. CallOf is the one new line in it.
+// rename is the old handler: it parses for itself and changes what the path names. New in it is the question with CallOf.
 func (s *service) rename(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Title string }
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {

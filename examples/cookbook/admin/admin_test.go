@@ -67,6 +67,14 @@ func TestAdmins(t *testing.T) {
 	}
 }
 
+// The role has no place in the ownership rule: the write would refuse an admin as well, but only after the body was read.
+func TestAdminsOwnNothingElse(t *testing.T) {
+	t.Parallel()
+	if (&Project{OwnerID: "alice"}).ownedBy(User{ID: "rona", Admin: true}) {
+		t.Error("an admin owns a user's project")
+	}
+}
+
 // What cannot be recorded does not happen.
 func TestNoRecordNoAction(t *testing.T) {
 	t.Parallel()
