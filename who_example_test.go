@@ -4,11 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
-	"regexp"
 	"slices"
-	"strings"
-	"testing"
 	"time"
 
 	"github.com/routeguard/guard"
@@ -203,26 +199,3 @@ func ExampleKeepCredential() {
 
 // quiet keeps the examples' output free of log records.
 var quiet = &guard.Responder{Log: (&logBuffer{}).logger()}
-
-// Each piece of Go in docs/authentication.md is in the file that it names, and so compiles.
-func TestAuthenticationPage(t *testing.T) {
-	t.Parallel()
-	page, err := os.ReadFile("docs/authentication.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := regexp.MustCompile("(?s)<!-- (\\S+) -->\n```go\n(.*?)```").FindAllStringSubmatch(string(page), -1)
-	if len(blocks) < 5 || len(blocks) != strings.Count(string(page), "```go") {
-		t.Errorf("%d of %d pieces name their file", len(blocks), strings.Count(string(page), "```go"))
-	}
-	squeeze := func(s string) string { return strings.Join(strings.Fields(s), " ") }
-	for _, b := range blocks {
-		src, err := os.ReadFile(b[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(squeeze(string(src)), squeeze(b[2])) {
-			t.Errorf("not in %s:\n%s", b[1], b[2])
-		}
-	}
-}

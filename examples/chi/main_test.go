@@ -21,7 +21,9 @@ func TestGuardsOnChi(t *testing.T) {
 		{"one's own note", "GET", "/notes/1", "ada-demo", "", 200, "Ada's note"},
 		{"another's note", "GET", "/notes/2", "ada-demo", "", 404, "not_found"},
 		{"a missing note", "GET", "/notes/3", "ada-demo", "", 429, "rate_limited"}, // the third GET
+		{"a needless escape stays there and names nothing", "PUT", "/notes/%31", "ada-demo", `{"text":"New"}`, 404, "not_found"},
 		{"an edit has a limit of its own", "PUT", "/notes/1", "ada-demo", `{"text":" New "}`, 200, `"New"`},
+		{"an encoded slash stays there, too", "PUT", "/notes/1%2F..%2F2", "ada-demo", `{"text":"New"}`, 404, "not_found"},
 		{"bad input", "PUT", "/notes/1", "ada-demo", `{"text":" "}`, 400, "/text"},
 		{"nobody", "GET", "/notes/1", "x", "", 401, "unauthenticated"},
 	}

@@ -22,27 +22,6 @@ func readREADME(t *testing.T) string {
 	return string(b)
 }
 
-// Each piece of Go in the README names the file that it is taken from.
-func TestREADMECodeIsTheExamples(t *testing.T) {
-	t.Parallel()
-	text := readREADME(t)
-	blocks := regexp.MustCompile("(?s)<!-- (examples/\\S+) -->\n```go\n(.*?)```").FindAllStringSubmatch(text, -1)
-	if len(blocks) != strings.Count(text, "```go") || len(blocks) < 3 {
-		t.Fatalf("%d of %d Go blocks name their file", len(blocks), strings.Count(text, "```go"))
-	}
-	for _, b := range blocks {
-		src, err := os.ReadFile("../../" + b[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains(squeeze(string(src)), squeeze(b[2])) {
-			t.Errorf("not in %s:\n%s", b[1], b[2])
-		}
-	}
-}
-
-func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
-
 // The table "What a caller sees" holds what a caller sees.
 func TestREADMEResponses(t *testing.T) {
 	t.Parallel()
