@@ -199,8 +199,10 @@ func TestRequestsDoNotForgeRecords(t *testing.T) {
 // It does not run in parallel: the logger is the process's.
 func TestTheStandardLoggerIsNotForged(t *testing.T) {
 	var text bytes.Buffer
-	log.SetOutput(&text)
+	defer log.SetFlags(log.Flags())
 	defer log.SetOutput(os.Stderr)
+	log.SetOutput(&text)
+	log.SetFlags(log.LstdFlags)
 	line := regexp.MustCompile(`^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d (guard: Responder\.|(WARN|INFO|ERROR) (request|limit|hook) )[^\x00-\x1f\x7f-\x{9f}\x{2028}]*$`)
 	for _, point := range []string{"Level", "Log", "Observe", "handler", "hook", "Take", "parse"} {
 		text.Reset()
