@@ -13,15 +13,22 @@ import (
 //
 //	<!-- examples/server/routes.go -->
 //
-// White space does not count, so that a page may leave an indentation out.
+// White space does not count, so that a page may leave an indentation out. What is in no file names the test beside the
+// page that builds it: "built by TestName".
 func TestPagesShowCodeThatCompiles(t *testing.T) {
 	t.Parallel()
-	piece := regexp.MustCompile("(?s)(?:<!-- (\\S+) -->\n)?```(?:go|sql)\n(.*?)```")
+	piece := regexp.MustCompile("(?s)(?:<!-- (\\S+|built by Test\\w+) -->\n)?```(?:go|sql)\n(.*?)```")
 	for name, text := range pages(t) {
 		for _, p := range piece.FindAllStringSubmatch(text, -1) {
 			file, code := p[1], p[2]
 			if file == "" {
 				t.Errorf("%s: no comment names the file of\n%s", name, code)
+				continue
+			}
+			if test, ok := strings.CutPrefix(file, "built by "); ok {
+				if !hasTest(t, filepath.Dir(name), test) {
+					t.Errorf("%s: no test beside it is named %s", name, test)
+				}
 				continue
 			}
 			source, err := os.ReadFile(filepath.FromSlash(file))
@@ -34,6 +41,25 @@ func TestPagesShowCodeThatCompiles(t *testing.T) {
 			}
 		}
 	}
+}
+
+// hasTest reports whether a folder has a test of that name.
+func hasTest(t *testing.T, folder, test string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(source), "\nfunc "+test+"(t *testing.T)") {
+			return true
+		}
+	}
+	return false
 }
 
 func TestPagesLinkToWhatIsThere(t *testing.T) {
