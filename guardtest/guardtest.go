@@ -1,4 +1,14 @@
-// Package guardtest helps to test what a service plugs into guard.
+// Package guardtest helps to test the routes of a service, and what it plugs into guard.
+//
+// [Golden] compares the checklist of the routes with a reviewed file, and [Attack]
+// attacks each of them. For a test of one route, [Sessions] admits callers by name,
+// [Token] mints tokens, and [WantProblem] checks a refusal:
+//
+//	users := guardtest.Sessions(t, map[string]User{"alice": {ID: "alice"}})
+//	h := guard.New(users, guard.JSON[Input], guard.NoResource, guard.Unlimited("a test"), &guard.Responder{}, handler)
+//
+// Limits need no clock of a test's own: in a testing/synctest bubble their time passes
+// when the test sleeps, and no test waits.
 //
 // [Store] and [SharedStore] are the conformance suites of guard.Store, and
 // [ReplayStore] is that of a store of webhook deliveries. A failure says which rule
