@@ -24,7 +24,7 @@ func greet(_ context.Context, c *guard.Call[Caller, Greeting, guard.None]) (stri
 }
 
 // routes takes the callers by the hash of their key: the keys themselves are nowhere.
-func routes(callers map[string]Caller) http.Handler {
+func routes(callers map[string]Caller) *guard.Mux {
 	users := guard.APIKey("X-API-Key", func(_ context.Context, key string) (Caller, error) {
 		if caller, ok := callers[guard.HashAPIKey(key)]; ok {
 			return caller, nil

@@ -6,7 +6,20 @@ import (
 	"testing"
 
 	"github.com/routeguard/guard"
+	"github.com/routeguard/guard/guardtest"
 )
+
+func TestAttack(t *testing.T) {
+	guardtest.Attack(t, func(t *testing.T) (guardtest.Target, guardtest.Fixtures) {
+		ada, hashOfAda := guard.NewAPIKey("test_")
+		bob, hashOfBob := guard.NewAPIKey("test_")
+		return routes(map[string]Caller{hashOfAda: {Name: "Ada"}, hashOfBob: {Name: "Bob"}}), guardtest.Fixtures{
+			Owner:    guardtest.User{ID: "Ada", APIKey: ada},
+			Stranger: guardtest.User{ID: "Bob", APIKey: bob},
+			Inputs:   []guardtest.Input{guardtest.Valid("POST /greetings", Greeting{To: "you"})},
+		}
+	})
+}
 
 func TestGreet(t *testing.T) {
 	t.Parallel()

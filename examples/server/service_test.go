@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -73,11 +74,18 @@ func startService(t *testing.T, settings map[string]string) *service {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	s.url = server.URL
-	if err := s.seed(t.Context(), cfg, server.Listener.Addr(), io.Discard); err != nil {
+	hash, err := seedHash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.SeedDemo(t.Context(), hash); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
+
+// seedHash is that of seedPassword. It is made once: TestAttack starts hundreds of services, and hashing is slow on purpose.
+var seedHash = sync.OnceValues(func() (string, error) { return password.New(1).Hash(context.Background(), seedPassword) })
 
 // token mints a session token; change may spoil its claims.
 func (s *service) token(t *testing.T, subject string, change ...func(jwt.MapClaims)) string {

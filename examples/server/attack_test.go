@@ -1,0 +1,88 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/uuid"
+
+	"github.com/routeguard/guard/examples/server/store"
+	"github.com/routeguard/guard/guardtest"
+)
+
+// Every route is attacked: see the report with go test -v -run Attack.
+func TestAttack(t *testing.T) {
+	t.Parallel()
+	guardtest.Attack(t, func(t *testing.T) (guardtest.Target, guardtest.Fixtures) {
+		s := startService(t, map[string]string{"CALLER_LIMIT": "60", "WEBHOOK_SECRET": billingSettings["WEBHOOK_SECRET"]})
+		return s.mux, s.fixtures(t)
+	})
+}
+
+func (s *service) fixtures(t *testing.T) guardtest.Fixtures {
+	user := func(id, project string, change ...func(jwt.MapClaims)) guardtest.User {
+		token := s.token(t, id, change...)
+		return guardtest.User{ID: id, Bearer: token, Cookie: token, IDs: map[string]string{"projectID": project}}
+	}
+	claim := func(name string, value any) func(jwt.MapClaims) { return func(c jwt.MapClaims) { c[name] = value } }
+	alice, bob, admin := user("alice", aliceProject), user("bob", bobProject), user("admin", "")
+	alice.APIKey = store.DemoAPIKey
+	alice.Secrets = []string{"alice@example.com"}
+	bob.Secrets = []string{"bob@example.com", "Family recipe archive", "Scan three generations of handwritten recipe cards"}
+	admin.IDs = map[string]string{"userID": "bob"}
+	name, summary := "A new name", strings.Repeat("A summary. ", 3)
+	return guardtest.Fixtures{
+		Owner: alice, Stranger: bob,
+		Roles: map[string]guardtest.Role{
+			"Session.IsAdmin":    {With: admin},
+			"Session.IsSignedIn": {Without: guardtest.User{APIKey: store.DemoAPIKey}},
+		},
+		Inputs: []guardtest.Input{
+			guardtest.Valid("POST /login", Login{Email: "alice@example.com", Password: seedPassword}),
+			guardtest.Refused("POST /login", Login{"alice@example.com", "wrong"}, Login{"nobody@example.com", seedPassword}, Login{"disabled@example.com", seedPassword}),
+			guardtest.Valid("POST /projects", CreateProject{Name: name, Summary: summary, Visibility: "private"}),
+			guardtest.Valid("PATCH /projects/{projectID}", UpdateProject{Name: &name}),
+			guardtest.Valid("POST /ai/complete", Completion{Prompt: "Plan a week."}),
+			guardtest.Valid("GET /search", Search{Q: "street"}),
+			guardtest.Valid("POST /contact", Contact{Email: "reader@example.com", Message: "Hello there, hello."}),
+			guardtest.Valid("POST /admin/users/{userID}/role", SetRole{Role: store.RoleAdmin}),
+			guardtest.Valid("POST /uploads/avatar", UploadAvatar{Avatar: guardtest.File("me.png", "image/png", []byte(png+"data"))}),
+			guardtest.Valid("POST /webhooks/billing", BillingEvent{Type: "invoice.paid", Data: []byte(`{"amount":1700}`)}),
+		},
+		Bad: map[string]guardtest.User{
+			"expired":              user("alice", "", claim("exp", time.Now().Add(-time.Hour).Unix())),
+			"revoked":              user("alice", "", claim("jti", "revoked-1")),
+			"for another audience": user("alice", "", claim("aud", "another")),
+			"of a disabled user":   user("disabled-user", ""),
+			"of a deleted user":    user("deleted-user", ""),
+		},
+		Deleted: map[string]string{"projectID": s.deletedProject(t), "userID": "deleted-user"},
+		Sign:    signBilling,
+		SignOut: "POST /logout",
+		Never:   []string{string(s.key), seedPassword, string(billingKey), "$argon2"},
+	}
+}
+
+// deletedProject is the id of a project that alice had.
+func (s *service) deletedProject(t *testing.T) string {
+	t.Helper()
+	p, err := s.store.CreateProject(t.Context(), "alice", store.NewProject{Name: "Given up", Summary: "", Visibility: store.VisibilityTeam})
+	if err == nil {
+		err = s.store.DeleteProject(t.Context(), p.ID, "alice")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.ID.String()
+}
+
+// signBilling signs a new message of the billing service.
+func signBilling(r *http.Request, body []byte, at time.Time) {
+	for _, field := range signed(uuid.NewString(), at, string(body), billingKey) {
+		name, value, _ := strings.Cut(field, ": ")
+		r.Header.Set(name, value)
+	}
+}
