@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// verdict is what the tests say of one mutation.
+type verdict struct {
+	mutation
+	state string // killed, survived, explained, broken
+	by    string // the test that failed, or what is wrong
+}
+
+// runAll judges the mutations in copies of the workspace and prints a line for each.
+// Its error says that some have to be looked at.
+func runAll(ctx context.Context, out io.Writer, root string, chosen []mutation, parallel int, timeout time.Duration) error {
+	work, verdicts := make(chan mutation), make(chan verdict)
+	failed := make(chan error, parallel)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var copies sync.WaitGroup
+	for range parallel {
+		copies.Go(func() {
+			if err := judgeAll(ctx, root, timeout, work, verdicts); err != nil {
+				failed <- err
+				cancel()
+			}
+		})
+	}
+	go func() {
+		defer close(work)
+		for _, m := range chosen {
+			select {
+			case work <- m:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	go func() {
+		copies.Wait()
+		close(verdicts)
+		close(failed)
+	}()
+	states := map[string]int{}
+	for v := range verdicts {
+		states[v.state]++
+		fmt.Fprintf(out, "%-9s  %-32s  %s\n", v.state, v.id, v.by)
+	}
+	if err := errors.Join(<-failed, ctx.Err()); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n%d mutations: %d killed, %d explained, %d survived, %d broken\n",
+		len(chosen), states["killed"], states["explained"], states["survived"], states["broken"])
+	if open := states["survived"] + states["broken"]; open > 0 {
+		return fmt.Errorf("%d mutations need a test or an explanation, or do not compile", open)
+	}
+	return nil
+}
+
+// judgeAll judges mutations in a copy of its own. A copy instead of go test's overlay
+// lets tests that read the source see the mutation, too.
+func judgeAll(ctx context.Context, root string, timeout time.Duration, work <-chan mutation, verdicts chan<- verdict) error {
+	dir, err := os.MkdirTemp("", "mutation-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := copyTree(dir, root); err != nil {
+		return fmt.Errorf("copy the workspace: %w", err)
+	}
+	healthy := map[string]bool{} // packages whose tests pass as they are
+	for m := range work {
+		for _, p := range m.packages() {
+			if healthy[p] {
+				continue
+			}
+			if by, passed := test(ctx, dir, p, timeout); !passed && ctx.Err() == nil {
+				return fmt.Errorf("the tests of %s fail without a mutation: %s", p, by)
+			}
+			healthy[p] = true
+		}
+		v, err := judge(ctx, dir, m, timeout)
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		verdicts <- v
+	}
+	return nil
+}
+
+// judge runs the tests with one mutation, and puts the source back.
+func judge(ctx context.Context, dir string, m mutation, timeout time.Duration) (verdict, error) {
+	weaker, err := m.apply(dir)
+	if err != nil {
+		return verdict{m, "broken", err.Error()}, nil
+	}
+	file := filepath.Join(dir, filepath.FromSlash(m.file))
+	sound, err := os.ReadFile(file)
+	if err != nil {
+		return verdict{}, err
+	}
+	if err := os.WriteFile(file, weaker, 0o600); err != nil {
+		return verdict{}, err
+	}
+	v := m.survive(ctx, dir, timeout)
+	return v, os.WriteFile(file, sound, 0o600)
+}
+
+// survive asks the packages in turn who notices.
+func (m mutation) survive(ctx context.Context, dir string, timeout time.Duration) verdict {
+	for _, p := range m.packages() {
+		by, passed := test(ctx, dir, p, timeout)
+		switch {
+		case passed:
+			continue
+		case strings.HasPrefix(by, doesNotCompile):
+			return verdict{m, "broken", by}
+		case m.survives != "":
+			return verdict{m, "broken", "killed by " + by + ", although the list explains why it survives"}
+		}
+		return verdict{m, "killed", by}
+	}
+	if m.survives != "" {
+		return verdict{m, "explained", m.survives}
+	}
+	return verdict{m, "survived", m.rule}
+}
+
+const doesNotCompile = "does not compile"
+
+// event is the part of a test2json record that is read here.
+type event struct {
+	Action, Package, Test, Output string
+}
+
+// test runs the tests of a package until the first one fails, and names that one.
+func test(ctx context.Context, dir, pkg string, timeout time.Duration) (by string, passed bool) {
+	cmd := exec.CommandContext(ctx, "go", "test", "-json", "-count=1", "-failfast", "-vet=off", "-timeout", timeout.String(), pkg)
+	cmd.Dir = dir
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that go test ends its children
+	output, err := cmd.Output()
+	if err == nil {
+		return "", true
+	}
+	by = "the tests of " + pkg + " did not end well: " + err.Error()
+	for line := range bytes.Lines(output) {
+		var e event
+		if json.Unmarshal(line, &e) != nil {
+			continue
+		}
+		switch {
+		case e.Action == "build-output" || e.Action == "build-fail":
+			return doesNotCompile + ": " + buildOutput(output), false
+		case e.Action == "fail" && e.Test != "":
+			return e.Test + " in " + pkg, false // the innermost one ends first
+		case strings.HasPrefix(e.Output, "panic: ") || strings.HasPrefix(e.Output, "fatal error: "):
+			by = strings.TrimSpace(e.Output) + " in " + pkg
+		}
+	}
+	return by, false
+}
+
+// buildOutput is what the compiler said, on one line.
+func buildOutput(output []byte) string {
+	var said []string
+	for line := range bytes.Lines(output) {
+		var e event
+		if json.Unmarshal(line, &e) == nil && e.Action == "build-output" && !strings.HasPrefix(e.Output, "#") {
+			said = append(said, strings.TrimSpace(e.Output))
+		}
+	}
+	return strings.Join(said, "; ")
+}
+
+// copyTree copies a workspace, apart from its history.
+func copyTree(to, from string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		switch {
+		case d.Name() == ".git" && d.IsDir():
+			return filepath.SkipDir
+		case d.IsDir():
+			return os.MkdirAll(target, 0o700)
+		case d.Name() == ".git" || !d.Type().IsRegular():
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, content, 0o600)
+	})
+}
