@@ -112,7 +112,9 @@ func throughServer(t *testing.T, request string, late bool) (response string, st
 	errs := &guard.Responder{Log: (&logBuffer{}).logger(), Observe: func(_ context.Context, e guard.Event) { status = e.Status }}
 	server := &http.Server{
 		Handler: guard.New(guard.Anyone, guard.JSON[note], guard.NoResource, free, errs,
-			func(_ context.Context, c *guard.Call[guard.Anonymous, note, guard.None]) (note, error) { return c.Input, nil }),
+			func(_ context.Context, c *guard.Call[guard.Anonymous, note, guard.None]) (note, error) {
+				return c.Input, nil
+			}),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      20 * time.Second,
