@@ -81,65 +81,80 @@ func judgeAll(ctx context.Context, root string, timeout time.Duration, work <-ch
 	if err := copyTree(dir, root); err != nil {
 		return fmt.Errorf("copy the workspace: %w", err)
 	}
-	healthy := map[string]bool{} // packages whose tests pass as they are
+	l := &laboratory{dir: dir, timeout: timeout, healthy: map[string]bool{}}
 	for m := range work {
-		for _, p := range m.packages() {
-			if healthy[p] {
-				continue
-			}
-			if by, passed := test(ctx, dir, p, timeout); !passed && ctx.Err() == nil {
-				return fmt.Errorf("the tests of %s fail without a mutation: %s", p, by)
-			}
-			healthy[p] = true
-		}
-		v, err := judge(ctx, dir, m, timeout)
-		if err != nil {
-			return err
-		}
+		v, err := l.judge(ctx, m)
 		if ctx.Err() != nil {
 			return nil
+		}
+		if err != nil {
+			return err
 		}
 		verdicts <- v
 	}
 	return nil
 }
 
-// judge runs the tests with one mutation, and puts the source back.
-func judge(ctx context.Context, dir string, m mutation, timeout time.Duration) (verdict, error) {
-	weaker, err := m.apply(dir)
+// laboratory is one copy of the workspace.
+type laboratory struct {
+	dir     string
+	timeout time.Duration
+	healthy map[string]bool // packages whose tests pass as they are
+}
+
+// judge asks the packages in turn who notices a mutation.
+func (l *laboratory) judge(ctx context.Context, m mutation) (verdict, error) {
+	weaker, err := m.apply(l.dir)
 	if err != nil {
 		return verdict{m, "broken", err.Error()}, nil
 	}
-	file := filepath.Join(dir, filepath.FromSlash(m.file))
-	sound, err := os.ReadFile(file)
-	if err != nil {
-		return verdict{}, err
-	}
-	if err := os.WriteFile(file, weaker, 0o600); err != nil {
-		return verdict{}, err
-	}
-	v := m.survive(ctx, dir, timeout)
-	return v, os.WriteFile(file, sound, 0o600)
-}
-
-// survive asks the packages in turn who notices.
-func (m mutation) survive(ctx context.Context, dir string, timeout time.Duration) verdict {
-	for _, p := range m.packages() {
-		by, passed := test(ctx, dir, p, timeout)
+	for _, pkg := range m.packages() {
+		if err := l.mustPass(ctx, pkg); err != nil {
+			return verdict{}, err
+		}
+		by, passed, err := l.testWith(ctx, m.file, weaker, pkg)
 		switch {
+		case err != nil:
+			return verdict{}, err
 		case passed:
 			continue
 		case strings.HasPrefix(by, doesNotCompile):
-			return verdict{m, "broken", by}
+			return verdict{m, "broken", by}, nil
 		case m.survives != "":
-			return verdict{m, "broken", "killed by " + by + ", although the list explains why it survives"}
+			return verdict{m, "broken", "killed by " + by + ", although the list explains why it survives"}, nil
 		}
-		return verdict{m, "killed", by}
+		return verdict{m, "killed", by}, nil
 	}
 	if m.survives != "" {
-		return verdict{m, "explained", m.survives}
+		return verdict{m, "explained", m.survives}, nil
 	}
-	return verdict{m, "survived", m.rule}
+	return verdict{m, "survived", m.rule}, nil
+}
+
+// mustPass makes sure that it is the mutation that a failing test notices.
+func (l *laboratory) mustPass(ctx context.Context, pkg string) error {
+	if l.healthy[pkg] {
+		return nil
+	}
+	if by, passed := l.test(ctx, pkg); !passed {
+		return fmt.Errorf("the tests of %s fail without a mutation: %s", pkg, by)
+	}
+	l.healthy[pkg] = true
+	return nil
+}
+
+// testWith runs the tests of a package with other source in file, and puts it back.
+func (l *laboratory) testWith(ctx context.Context, file string, source []byte, pkg string) (by string, passed bool, err error) {
+	path := filepath.Join(l.dir, filepath.FromSlash(file))
+	sound, err := os.ReadFile(path)
+	if err != nil {
+		return "", false, err
+	}
+	if err := os.WriteFile(path, source, 0o600); err != nil {
+		return "", false, err
+	}
+	by, passed = l.test(ctx, pkg)
+	return by, passed, os.WriteFile(path, sound, 0o600)
 }
 
 const doesNotCompile = "does not compile"
@@ -154,10 +169,10 @@ type event struct {
 const unconcerned = "^(TestExportedAPI|TestProgramsThatMustNotBuild)$"
 
 // test runs the tests of a package until the first one fails, and names that one.
-func test(ctx context.Context, dir, pkg string, timeout time.Duration) (by string, passed bool) {
+func (l *laboratory) test(ctx context.Context, pkg string) (by string, passed bool) {
 	cmd := exec.CommandContext(ctx, "go", "test", "-json", "-count=1", "-failfast", "-vet=off", "-ldflags=-s -w",
-		"-skip", unconcerned, "-timeout", timeout.String(), pkg)
-	cmd.Dir = dir
+		"-skip", unconcerned, "-timeout", l.timeout.String(), pkg)
+	cmd.Dir = l.dir
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that go test ends its children
 	output, err := cmd.Output()
 	if err == nil {
