@@ -170,7 +170,7 @@ const unconcerned = "^(TestExportedAPI|TestProgramsThatMustNotBuild)$"
 
 // test runs the tests of a package until the first one fails, and names that one.
 func (l *laboratory) test(ctx context.Context, pkg string) (by string, passed bool) {
-	cmd := exec.CommandContext(ctx, "go", "test", "-json", "-count=1", "-failfast", "-vet=off", "-trimpath", "-ldflags=-s -w",
+	cmd := exec.CommandContext(ctx, "go", "test", "-json", "-count=1", "-failfast", "-vet=off", "-ldflags=-s -w",
 		"-skip", unconcerned, "-timeout", l.timeout.String(), pkg)
 	cmd.Dir = l.dir
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that go test ends its children
