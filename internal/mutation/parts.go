@@ -495,7 +495,7 @@ var payloads = []mutation{
 	{
 		id: "media-other-charset", file: "internal/input/media.go",
 		old:  `if !ok || !onlyUTF8(params) {`,
-		new:  `if !ok {`,
+		new:  `if !ok || params == "?" {`,
 		rule: "a body is UTF-8",
 	},
 	{
