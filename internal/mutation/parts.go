@@ -518,9 +518,10 @@ var payloads = []mutation{
 	},
 	{
 		id: "body-cap-by-hand", file: "internal/input/body.go",
-		old:  `body = http.MaxBytesReader(w, r.Body, limit)`,
-		new:  `_ = w`,
-		rule: "a chunked body over its cap ends the connection",
+		old:      `body = http.MaxBytesReader(w, r.Body, limit)`,
+		new:      `_ = w`,
+		rule:     "a chunked body over its cap ends the connection",
+		survives: "a second lock: the loop below counts what it has read and refuses the same bodies, and the refusal ends the connection itself",
 	},
 	{
 		id: "body-raw-uncapped", file: "internal/input/decode.go",
