@@ -76,14 +76,14 @@ var who = []mutation{
 	},
 	{
 		id: "session-empty-subject", file: "session.go",
-		old:  `return isNil(caller) || caller.Subject() == ""`,
-		new:  `return isNil(caller)`,
+		old:  `isNil(caller) || caller.Subject() == ""`,
+		new:  `isNil(caller)`,
 		rule: "a session without a subject is none",
 	},
 	{
 		id: "session-typed-nil", file: "session.go",
-		old:  `return isNil(caller) || caller.Subject() == ""`,
-		new:  `return caller.Subject() == ""`,
+		old:  `reflect.TypeFor[S]().Kind() != reflect.Struct && isNil(caller) ||`,
+		new:  `reflect.TypeFor[S]().Kind() == reflect.Invalid ||`,
 		rule: "a typed nil session is none",
 	},
 	{
@@ -296,9 +296,15 @@ var which = []mutation{
 	},
 	{
 		id: "uuid-in-five-spellings", file: "authz.go",
-		old:  `err != nil || id.String() != s ||`,
-		new:  `err != nil ||`,
+		old:  `len(s) != 36 || strings.ToLower(s) != s ||`,
+		new:  `strings.ToLower(s) != s ||`,
 		rule: "a UUID has one spelling",
+	},
+	{
+		id: "uuid-upper-case", file: "authz.go",
+		old:  `len(s) != 36 || strings.ToLower(s) != s ||`,
+		new:  `len(s) != 36 ||`,
+		rule: "a UUID is in lower case",
 	},
 	{
 		id: "uuid-nil", file: "authz.go",

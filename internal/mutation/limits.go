@@ -22,7 +22,7 @@ var abuse = []mutation{
 	},
 	{
 		id: "limit-refund-after-a-panic", file: "settle.go",
-		old:  `case spent == t.charge.Cost || x.broke:`,
+		old:  `case spent == t.charge.Cost || !x.returned:`,
 		new:  `case spent == t.charge.Cost:`,
 		rule: "what a handler says before it panics is taken at its worst",
 	},

@@ -115,8 +115,8 @@ var pipeline = []mutation{
 	},
 	{
 		id: "stages-no-deadline", file: "guard.go",
-		old:  `ctx, cancel := p.tell.stageContext(x.r.Context())`,
-		new:  `ctx, cancel := x.r.Context(), func() {}`,
+		old:  `ctx, c := p.tell.bound(x.r.Context(), &own.context, x.start), &own.call`,
+		new:  `ctx, c := x.r.Context(), &own.call`,
 		rule: "the stages are bounded in time",
 	},
 	{
@@ -127,14 +127,14 @@ var pipeline = []mutation{
 	},
 	{
 		id: "stages-get-is-cacheable", file: "guard.go",
-		old:  `private: !p.who.anyone || unsafe(r.Method)`,
-		new:  `private: unsafe(r.Method)`,
+		old:  `!p.who.anyone || unsafe(r.Method), asks`,
+		new:  `unsafe(r.Method), asks`,
 		rule: "what a session sees is not stored by caches",
 	},
 	{
 		id: "stages-post-is-cacheable", file: "guard.go",
-		old:  `private: !p.who.anyone || unsafe(r.Method)`,
-		new:  `private: !p.who.anyone`,
+		old:  `!p.who.anyone || unsafe(r.Method), asks`,
+		new:  `!p.who.anyone, asks`,
 		rule: "the answer to an unsafe method is not stored by caches",
 	},
 	{
@@ -157,8 +157,8 @@ var pipeline = []mutation{
 	},
 	{
 		id: "hooks-end-with-the-client", file: "guard.go",
-		old:  `ctx, cancel := x.tell.stageContext(context.WithoutCancel(ctx))`,
-		new:  `ctx, cancel := x.tell.stageContext(ctx)`,
+		old:  `ctx = x.tell.bound(context.WithoutCancel(ctx), &bounded, time.Now())`,
+		new:  `ctx = x.tell.bound(ctx, &bounded, time.Now())`,
 		rule: "hooks run even when the client has gone",
 	},
 	{
@@ -196,13 +196,13 @@ var pipeline = []mutation{
 // responses is what a caller and the log learn.
 var responses = []mutation{
 	{
-		id: "id-of-any-client", file: "respond.go",
+		id: "id-of-any-client", file: "exchange.go",
 		old:  `trusted && len(ids) == 1 &&`,
 		new:  `len(ids) == 1 &&`,
 		rule: "a request id comes from a trusted proxy alone",
 	},
 	{
-		id: "id-of-several", file: "respond.go",
+		id: "id-of-several", file: "exchange.go",
 		old:  `trusted && len(ids) == 1 &&`,
 		new:  `trusted && len(ids) >= 1 &&`,
 		rule: "two request ids are none",
@@ -221,8 +221,8 @@ var responses = []mutation{
 	},
 	{
 		id: "headers-nosniff-dropped", file: "respond.go",
-		old:  "\th[\"X-Content-Type-Options\"] = values[1:2:2]\n",
-		new:  "",
+		old:  "\tx.set(h, \"X-Content-Type-Options\", \"nosniff\")\n\tif x.private {",
+		new:  "\tif x.private {",
 		rule: "no response is sniffed for another type",
 	},
 	{
@@ -233,8 +233,8 @@ var responses = []mutation{
 	},
 	{
 		id: "headers-error-cacheable", file: "respond.go",
-		old:  "\th[\"Cache-Control\"] = []string{\"no-store\"}\n\th[\"Content-Type\"]",
-		new:  "\th[\"Content-Type\"]",
+		old:  "\t\tx.set(h, \"Cache-Control\", \"no-store\")\n\t}\n\tx.set(h, \"Content-Type\"",
+		new:  "\t}\n\tx.set(h, \"Content-Type\"",
 		rule: "refusals are not stored",
 	},
 	{
@@ -245,21 +245,39 @@ var responses = []mutation{
 	},
 	{
 		id: "headers-challenge-dropped", file: "respond.go",
-		old:  `if c := x.challenges(e); len(c) > 0 {`,
-		new:  `if c := x.challenges(e); len(c) > 9 {`,
+		old:  `x.set(h, "Www-Authenticate", c[0])`,
+		new:  `_ = c[0]`,
 		rule: "every 401 has a challenge",
 	},
 	{
+		id: "headers-challenge-shared", file: "respond.go",
+		old:  `h["Www-Authenticate"] = slices.Clone(c) // the guard's own is for all requests`,
+		new:  `h["Www-Authenticate"] = c`,
+		rule: "nobody can change the challenges of later requests",
+	},
+	{
 		id: "headers-retry-after-dropped", file: "respond.go",
-		old:  "if e.RetryAfter > 0 {\n\t\th[",
-		new:  "if e.RetryAfter > 0 && false {\n\t\th[",
+		old:  "if e.RetryAfter > 0 {\n\t\tx.set",
+		new:  "if e.RetryAfter > 0 && false {\n\t\tx.set",
 		rule: "a 429 says when to come back",
 	},
 	{
 		id: "headers-stale-kept", file: "respond.go",
-		old:  "for _, name := range staleHeaders {\n\t\tdelete(h, name)\n\t}\n",
-		new:  "",
+		old:  "for _, name := range staleHeaders {\n\t\t\tdelete(h, name)\n\t\t}\n",
+		new:  ``,
 		rule: "an error does not carry headers of the body that it replaces",
+	},
+	{
+		id: "headers-clean-by-mistake", file: "respond.go",
+		old:  `x.clean = len(h) == 0`,
+		new:  `x.clean = true`,
+		rule: "what a middleware has set is looked at",
+	},
+	{
+		id: "headers-neighbors", file: "exchange.go",
+		old:  `h[name] = x.values[:1:1]`,
+		new:  `h[name] = x.values[:1]`,
+		rule: "nobody can append into the value of another header field",
 	},
 	{
 		id: "headers-of-a-failed-handler", file: "respond.go",
@@ -293,14 +311,14 @@ var responses = []mutation{
 	},
 	{
 		id: "panic-not-recovered", file: "respond.go",
-		old:  `x.crashed(recover())`,
-		new:  `x.crashed(nil)`,
+		old:  "p := recover()\n\tdefer func() {",
+		new:  "var p any\n\tdefer func() {",
 		rule: "a panic is a 500 and the process lives on",
 	},
 	{
 		id: "panic-after-the-first-byte", file: "respond.go",
-		old:  "if !x.end(refuseInternal.Because(fmt.Errorf(\"panic: %v\", p)), &stack) {\n\t\tpanic(http.ErrAbortHandler)\n\t}",
-		new:  "x.end(refuseInternal.Because(fmt.Errorf(\"panic: %v\", p)), &stack)",
+		old:  `if answered := x.answer(); !answered && p != nil {`,
+		new:  `if answered := x.answer(); !answered && p != nil && false {`,
 		rule: "a panic after the first byte cuts the connection",
 	},
 	{
@@ -311,9 +329,15 @@ var responses = []mutation{
 	},
 	{
 		id: "error-after-the-first-byte", file: "respond.go",
-		old:  "if !x.end(x.refusal(err), nil) {\n\t\tpanic(http.ErrAbortHandler)\n\t}",
-		new:  "x.end(x.refusal(err), nil)",
+		old:  "if !answered {\n\t\tpanic",
+		new:  "if !answered && false {\n\t\tpanic",
 		rule: "an error after the first byte cuts the connection",
+	},
+	{
+		id: "error-appended", file: "respond.go",
+		old:  `if x.wrote || x.hijacked {`,
+		new:  `if x.wrote && x.hijacked {`,
+		rule: "a problem is not appended to half a response",
 	},
 	{
 		id: "write-not-noted", file: "writer.go",
@@ -341,8 +365,8 @@ var responses = []mutation{
 	},
 	{
 		id: "wrapped-failure-refunded", file: "respond.go",
-		old:  "\tif x.failed {\n",
-		new:  "\tif x.failed && false {\n",
+		old:  `if x.failure != nil || x.failed {`,
+		new:  `if x.failure != nil {`,
 		rule: "a wrapped handler's refusal is a failed try",
 	},
 	{
@@ -391,15 +415,39 @@ var responses = []mutation{
 	},
 	{
 		id: "log-server-errors-hidden", file: "observe.go",
-		old:  "case e.Status >= 500, e.Stage == StageAfter:\n\t\treturn slog.LevelError",
-		new:  "case e.Status >= 500, e.Stage == StageAfter:\n\t\treturn slog.LevelDebug",
+		old:  "case status >= 500, stage == StageAfter:\n\t\treturn slog.LevelError",
+		new:  "case status >= 500, stage == StageAfter:\n\t\treturn slog.LevelDebug",
 		rule: "a 5xx is an error in the log",
 	},
 	{
 		id: "log-refusals-hidden", file: "observe.go",
-		old:  "case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden,",
-		new:  "case e.Status == http.StatusUnauthorized,",
+		old:  `case status == http.StatusUnauthorized, status == http.StatusForbidden,`,
+		new:  `case status == http.StatusUnauthorized,`,
 		rule: "a 403 is in the log at info",
+	},
+	{
+		id: "log-controls", file: "observe.go",
+		old:  `return 0x7f <= c && c <= 0x9f || c == 0x2028 || c == 0x2029`,
+		new:  `return c == 0x7f`,
+		rule: "a log record stays on its line in every viewer",
+	},
+	{
+		id: "log-cause-controls", file: "observe.go",
+		old:  `slog.String("cause", visible(fmt.Sprint(err)))`,
+		new:  `slog.String("cause", fmt.Sprint(err))`,
+		rule: "the cause of a refusal cannot write to a terminal",
+	},
+	{
+		id: "log-method-endless", file: "observe.go",
+		old:  `const maxMethod = 32`,
+		new:  `const maxMethod = 1 << 20`,
+		rule: "a method in the log is at most 32 bytes long",
+	},
+	{
+		id: "log-nobody-listens", file: "observe.go",
+		old:  `if t.Observe != nil || t.Level != nil {`,
+		new:  `if t.Level != nil {`,
+		rule: "an observer learns of every request",
 	},
 	{
 		id: "log-observer-panics", file: "observe.go",
