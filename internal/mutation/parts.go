@@ -587,7 +587,7 @@ var payloads = []mutation{
 	{
 		id: "pool-response-kept", file: "buffer.go",
 		old:  "\tclear(used[:cap(used)])\n",
-		new:  ``,
+		new:  "\t_ = used\n",
 		rule: "a pooled response is wiped",
 	},
 	{
