@@ -1,7 +1,6 @@
 package openapi
 
 import (
-	"encoding/base64"
 	"math"
 	"reflect"
 	"slices"
@@ -99,7 +98,10 @@ func (b *builder) shape(t reflect.Type, shape input.Shape, elem reflect.Type, at
 const (
 	hexUUID       = `^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`
 	goDuration    = `^-?([0-9]+(\.[0-9]+)?(ns|us|µs|μs|ms|s|m|h))+$`
-	paddedBase64  = `^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$`
+	base64Fours   = `(?:[A-Za-z0-9+/]{4})`
+	base64One     = `[A-Za-z0-9+/][AQgw]==` // the bits that no byte has are zero
+	base64Two     = `[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=`
+	paddedBase64  = `^` + base64Fours + `*(?:` + base64One + `|` + base64Two + `)?$`
 	durationNote  = "A duration such as 90s or 1h30m."
 	prefixNote    = "An IP prefix in canonical form, such as 192.0.2.0/24."
 	timestampNote = "RFC 3339, with at most nine digits of a second's fraction."
@@ -111,7 +113,8 @@ var textFormats = map[input.Shape]object{
 	input.ShapeDuration: {{"pattern", goDuration}, {"description", durationNote}},
 	input.ShapeUUID:     {{"format", "uuid"}, {"pattern", hexUUID}},
 	input.ShapeAddr:     {{"anyOf", []object{{{"format", "ipv4"}}, {{"format", "ipv6"}}}}, {"description", "An IP address in canonical form."}},
-	input.ShapePrefix:   {{"pattern", `^[0-9a-f.:]+/[0-9]{1,3}$`}, {"description", prefixNote}},
+	input.ShapePrefix:   {{"pattern", `^[0-9a-f.:]+/[0-9]{1,3}$`}, {"description", prefixNote},
+		{"examples", []string{"192.0.2.0/24", "2001:db8::/32"}}, {"x-guard-rules", []string{"cidr"}}},
 }
 
 // integer bounds what is narrower than a JSON number is exact. The width of int is the widest one, so
@@ -135,12 +138,12 @@ func integer(t reflect.Type) object {
 func whole(n int64) jsontext.Value { return number(strconv.FormatInt(n, 10)) }
 
 func base64Text(t reflect.Type) object {
-	s := object{{"type", "string"}, {"contentEncoding", "base64"}, {"pattern", paddedBase64}}
+	expression := paddedBase64
 	if t.Kind() == reflect.Array {
-		n := base64.StdEncoding.EncodedLen(t.Len())
-		s = append(s, object{{"minLength", n}, {"maxLength", n}}...)
+		tail := []string{"", base64One, base64Two}[t.Len()%3]
+		expression = "^" + base64Fours + "{" + strconv.Itoa(t.Len()/3) + "}" + tail + "$"
 	}
-	return s
+	return object{{"type", "string"}, {"contentEncoding", "base64"}, {"pattern", expression}}
 }
 
 func (b *builder) list(t reflect.Type, shape input.Shape, elem reflect.Type, at place) object {

@@ -30,6 +30,7 @@ func (b *builder) judge(s *object, of subject) {
 		return
 	}
 	said, skipsZero := object{}, false
+	var unsaid []string
 	for _, alts := range of.rules.Tokens {
 		if len(alts) == 1 && !alts[0].IsRule() {
 			skipsZero = skipsZero || of.skipsZero(alts[0].Tag)
@@ -38,9 +39,10 @@ func (b *builder) judge(s *object, of subject) {
 		keywords, exact := of.anyOf(alts)
 		said.assert(keywords)
 		if !exact {
-			b.noteRule(s, alts, of)
+			unsaid = append(unsaid, b.noteRule(s, alts, of))
 		}
 	}
+	of.explain(s, unsaid)
 	if zero := zeroOf(of.shape); skipsZero && zero != nil && !admits(said, zero) {
 		said = object{{"anyOf", []object{{{"const", zero}}, said}}}
 	}
@@ -107,26 +109,37 @@ func (of subject) anyOf(alts []input.Rule) (keywords object, exact bool) {
 	return object{{"anyOf", list}}, exact
 }
 
-// noteRule keeps what the keywords do not say.
-func (b *builder) noteRule(s *object, alts []input.Rule, of subject) {
+// noteRule keeps what the keywords do not say, and returns it in words.
+func (b *builder) noteRule(s *object, alts []input.Rule, of subject) string {
 	var tags, texts []string
 	for _, r := range alts {
 		r = r.Named(func(goName string) string { return callersName(of.parent, goName) })
 		tags, texts = append(tags, r.String()), append(texts, r.Text(of.t))
 	}
-	text := "It " + strings.Join(texts, ", or ") + "."
-	if of.normalize != "" && of.shape == input.ShapeString {
-		text = "Once normalized (" + strings.ReplaceAll(of.normalize, ",", ", ") + "), it " + strings.Join(texts, ", or ") + "."
-	}
-	note(s, strings.Join(tags, "|"), text)
+	note(s, strings.Join(tags, "|"), "")
+	return strings.Join(texts, ", or ")
 }
 
-// note adds a rule to x-guard-rules, and its text to the description.
+// explain puts rules into the description.
+func (of subject) explain(s *object, texts []string) {
+	if len(texts) == 0 {
+		return
+	}
+	text := "It "
+	if of.normalize != "" && of.shape == input.ShapeString {
+		text = "Once normalized (" + strings.ReplaceAll(of.normalize, ",", ", ") + "), it "
+	}
+	note(s, "", text+strings.Join(texts, ", ")+".")
+}
+
+// note adds a rule to x-guard-rules, and a text to the description.
 func note(s *object, rule, text string) {
-	rules, _ := s.get("x-guard-rules").([]string)
 	before, _ := s.get("description").(string)
-	s.set("description", strings.TrimSpace(before+" "+text))
-	s.set("x-guard-rules", append(rules, rule))
+	s.setText("description", strings.TrimSpace(before+" "+text))
+	if rule != "" {
+		rules, _ := s.get("x-guard-rules").([]string)
+		s.set("x-guard-rules", append(rules, rule))
+	}
 }
 
 // callersName is the name that callers know a field by.
@@ -160,7 +173,8 @@ func (of subject) keywords(r input.Rule) (keywords object, exact bool) {
 	case input.ShapeMap:
 		return of.length(r, "minProperties", "maxProperties", func(n int) int { return n })
 	case input.ShapeBytes:
-		return of.length(r, "minLength", "maxLength", base64.StdEncoding.EncodedLen)
+		keywords, exact := of.length(r, "minLength", "maxLength", base64.StdEncoding.EncodedLen)
+		return keywords, exact && r.Tag == "required" // the same text length may stand for three lengths
 	case input.ShapeAny:
 		if r.Tag == "required" {
 			return object{{"not", object{{"type", "null"}}}}, true
