@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pb33f/libopenapi"
-	validator "github.com/pb33f/libopenapi-validator"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -97,32 +95,4 @@ func TestTheOfficialSchemaRefuses(t *testing.T) {
 			t.Errorf("%s: is not refused", fault)
 		}
 	}
-}
-
-func TestDocumentsFitAPublicValidator(t *testing.T) {
-	t.Parallel()
-	for name, doc := range documents(t) {
-		v := publicValidator(t, doc)
-		if ok, errs := v.ValidateDocument(); !ok {
-			for _, e := range errs {
-				t.Errorf("%s: %s: %s: %v", name, e.Message, e.Reason, e.SchemaValidationErrors)
-			}
-		}
-	}
-}
-
-func publicValidator(t *testing.T, doc []byte) validator.Validator {
-	t.Helper()
-	parsed, err := libopenapi.NewDocument(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := parsed.BuildV3Model(); err != nil {
-		t.Fatal(err)
-	}
-	v, errs := validator.NewValidator(parsed)
-	if len(errs) > 0 {
-		t.Fatal(errs)
-	}
-	return v
 }
