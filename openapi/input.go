@@ -113,7 +113,7 @@ var textFormats = map[input.Shape]object{
 	input.ShapeDuration: {{"pattern", goDuration}, {"description", durationNote}},
 	input.ShapeUUID:     {{"format", "uuid"}, {"pattern", hexUUID}},
 	input.ShapeAddr:     {{"anyOf", []object{{{"format", "ipv4"}}, {{"format", "ipv6"}}}}, {"description", "An IP address in canonical form."}},
-	input.ShapePrefix:   {{"pattern", `^[0-9a-f.:]+/[0-9]{1,3}$`}, {"description", prefixNote},
+	input.ShapePrefix: {{"pattern", `^[0-9a-f.:]+/[0-9]{1,3}$`}, {"description", prefixNote},
 		{"examples", []string{"192.0.2.0/24", "2001:db8::/32"}}, {"x-guard-rules", []string{"cidr"}}},
 }
 

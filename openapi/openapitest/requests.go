@@ -143,17 +143,21 @@ func media(op operation) (string, schema) {
 	return types[0], object(content[types[0]])
 }
 
-// usualParts are those that vary in one value at a time.
+// usualParts are those that vary in one value at a time. Where there is an example of the input, parameters
+// that it leaves out are left out.
 func (c *Contract) usualParts(op operation) parts {
 	p := parts{parameters: map[string]any{}}
-	for _, one := range parametersOf(op) {
-		v := c.usual(one.schema, 0, 1)
-		if one.example.ok {
-			v = one.example.value
-		}
-		p.parameters[one.key()] = v
-	}
+	list := parametersOf(op)
 	_, m := media(op)
+	exemplary := m["example"] != nil || slices.ContainsFunc(list, func(one parameter) bool { return one.example.ok })
+	for _, one := range list {
+		switch {
+		case one.example.ok:
+			p.parameters[one.key()] = one.example.value
+		case one.required || !exemplary:
+			p.parameters[one.key()] = c.usual(one.schema, 0, 1)
+		}
+	}
 	s := object(m["schema"])
 	p.hasBody = m != nil
 	if s != nil {
