@@ -123,11 +123,14 @@ func free(name string, taken map[string]bool, r role) string {
 var (
 	typePath    = regexp.MustCompile(`[^\[\],\s]*/`)
 	typePackage = regexp.MustCompile(`\b\w+\.`)
+	localType   = regexp.MustCompile(`·[0-9]+`) // of a type that a function declares
 	notInName   = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 )
 
 // clean makes a component's name of a type's: of Page[example.com/x/store.Project] Page_store.Project.
-func clean(name string) string { return strings.Trim(notInName.ReplaceAllString(name, "_"), "_") }
+func clean(name string) string {
+	return strings.TrimRight(notInName.ReplaceAllString(localType.ReplaceAllString(name, ""), "_"), "_")
+}
 
 func shortName(t reflect.Type) string {
 	return clean(typePackage.ReplaceAllString(typePath.ReplaceAllString(t.Name(), ""), ""))

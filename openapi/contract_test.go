@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/routeguard/guard"
@@ -88,4 +89,63 @@ func send(t *testing.T, h http.Handler, r openapitest.Request) *httptest.Respons
 	res := httptest.NewRecorder()
 	h.ServeHTTP(res, req)
 	return res
+}
+
+func serve(h http.Handler, method, target string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(method, target, nil)
+	res := httptest.NewRecorder()
+	h.ServeHTTP(res, req)
+	return res
+}
+
+// Check finds what a document does not say.
+func TestCheckRefuses(t *testing.T) {
+	t.Parallel()
+	contract, err := openapitest.Read(document(t, &guard.Responder{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const problem = `{"type":"about:blank","title":"T","status":400,"code":"invalid_body","requestId":"x"}`
+	header := func(more ...string) http.Header {
+		h := http.Header{"X-Request-Id": {"x"}, "Content-Type": {"application/problem+json"}}
+		for i := 0; i < len(more); i += 2 {
+			h.Set(more[i], more[i+1])
+		}
+		return h
+	}
+	tests := []struct {
+		name   string
+		path   string
+		status int
+		header http.Header
+		body   string
+		want   string
+	}{
+		{name: "a refusal as it is described", status: 400, header: header(), body: problem},
+		{name: "another path", path: "/nothing", status: 400, header: header(), body: problem, want: "is not in the document"},
+		{name: "another status", status: 418, header: header(), body: problem, want: "the status 418 is not described"},
+		{name: "another code", status: 400, header: header(), body: strings.Replace(problem, "invalid_body", "other", 1), want: "the body is not described"},
+		{name: "another status in the body", status: 400, header: header(), body: strings.Replace(problem, ":400", ":404", 1), want: "the body is not described"},
+		{name: "a missing member", status: 400, header: header(), body: strings.Replace(problem, `,"requestId":"x"`, "", 1), want: "the body is not described"},
+		{name: "no JSON", status: 400, header: header(), body: "no", want: "decode the body"},
+		{name: "another media type", status: 400, header: header("Content-Type", "text/plain"), body: problem, want: "the media type \"text/plain\""},
+		{name: "a header field too many", status: 400, header: header("Retry-After", "1"), body: problem, want: "Retry-After is not described"},
+		{name: "a header field too few", status: 401, header: header(), body: strings.NewReplacer("400", "401", "invalid_body", "unauthenticated").Replace(problem), want: "no header field WWW-Authenticate"},
+		{name: "a body where there is none", path: "/forms", status: 204, header: header(), body: problem, want: "a body is not described"},
+	}
+	for _, tt := range tests {
+		path := tt.path
+		if path == "" {
+			path = "/everything"
+		}
+		err := contract.Check("POST", path, tt.status, tt.header, []byte(tt.body))
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+	}
+	for _, doc := range []string{"", "[]", `{"openapi":"3.0.3"}`} {
+		if _, err := openapitest.Read([]byte(doc)); err == nil {
+			t.Errorf("%q: is read", doc)
+		}
+	}
 }

@@ -40,7 +40,7 @@ var textRules = map[string]object{
 	"uuid4":        formatted("uuid", `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`),
 	"uuid5":        formatted("uuid", `^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`),
 	"uuid7":        formatted("uuid", `^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`),
-	"ulid":         pattern(`^[0-7][A-HJKMNP-TV-Za-hjkmnp-tv-z0-9ſK]{25}$`), // what folds to S and K included,
+	"ulid":         pattern("^[0-7][A-HJKMNP-TV-Za-hjkmnp-tv-z0-9\u017f\u212a]{25}$"), // with what folds to s and k
 
 	"alpha":         pattern(`^[a-zA-Z]+$`),
 	"alphaspace":    pattern(`^[a-zA-Z ]+$`),
