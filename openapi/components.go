@@ -39,9 +39,6 @@ func (l link) MarshalJSONTo(e *jsontext.Encoder) error {
 
 func refTo(c *component) object { return object{{"$ref", link{c}}} }
 
-// refersTo reports whether a schema is a mere reference.
-func (o object) isRef() bool { return len(o) == 1 && o[0].name == "$ref" }
-
 // schemas are the components so far.
 type schemas struct{ list []*component }
 

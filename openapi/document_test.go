@@ -213,7 +213,7 @@ func TestMistakes(t *testing.T) {
 	for _, want := range []string{
 		"Info: Title and Version are required", `Operation "POST /y": there is no such route`, `Operation "GET /x": is given twice`,
 		"GET /x: is twice in the routes", "GET a.example/x: OpenAPI cannot tell it from another route", "POST /x: Input: the example is a openapi_test.tree",
-		"POST /x: Result: the example is a openapi_test.point", "POST /x: Success: 404 is no success", "POST /x: Errors: private: no refusal",
+		"POST /x: Result: the example is a openapi_test.point", "POST /x: Success: 404 is no success", "POST /x: in Errors: private: no refusal",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in\n%v", want, err)

@@ -170,14 +170,11 @@ func (b *builder) mapping(t, elem reflect.Type, at place) object {
 }
 
 // within is the place of the items of a list or the entries of a map.
-//
-// Without dive nothing judges the structs among them.
 func (at place) within() place {
 	at.pointer = false
 	if at.rules != nil {
 		at.rules = at.rules.Items
 	}
-	at.unjudged = at.unjudged || at.rules == nil
 	return at
 }
 

@@ -94,7 +94,7 @@ func (f refusals) own(errs []error) error {
 		case errors.Is(err, guard.ErrNotFound):
 			f.add(http.StatusNotFound, "not_found")
 		default:
-			mistakes = append(mistakes, fmt.Errorf("Errors: %v: no refusal: write guard.ErrNotFound or what guard.Fail returned", err))
+			mistakes = append(mistakes, fmt.Errorf("in Errors: %v: no refusal: write guard.ErrNotFound or what guard.Fail returned", err))
 		}
 	}
 	return errors.Join(mistakes...)
