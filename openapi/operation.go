@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/routeguard/guard/checklist"
 	"github.com/routeguard/guard/internal/input"
@@ -72,7 +73,8 @@ func (b *builder) operationID(id, method, path string) string {
 				id += "By"
 			}
 			for word := range strings.FieldsFuncSeq(segment, func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }) {
-				id += strings.ToUpper(word[:1]) + word[1:]
+				first, size := utf8.DecodeRuneInString(word)
+				id += string(unicode.ToUpper(first)) + word[size:]
 			}
 		}
 	}
@@ -174,11 +176,12 @@ func (b *builder) bodySchema(r checklist.Route, op Operation) object {
 	}
 	t := r.What.Type
 	build := func() object { return b.members(t, r.What.Fields, source, roleInput) }
-	s := object(nil)
-	if t.Name() == "" {
-		s = build()
-	} else {
-		s = b.schemas.of(t, roleInput, build)
+	if t.Name() != "" && op.Body == nil {
+		return b.schemas.of(t, roleInput, build)
+	}
+	s := build()
+	if op.Body != nil { // which says what Validate asks
+		s = slices.DeleteFunc(s, func(m member) bool { return m.name == "x-guard-rules" || m.name == "description" })
 	}
 	for _, keyword := range slices.Sorted(maps.Keys(op.Body)) {
 		s.set(keyword, op.Body[keyword])

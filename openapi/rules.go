@@ -33,17 +33,25 @@ func (b *builder) judge(s *object, of subject) {
 	var unsaid []string
 	for _, alts := range of.rules.Tokens {
 		if len(alts) == 1 && !alts[0].IsRule() {
-			skipsZero = skipsZero || of.skipsZero(alts[0].Tag)
+			if of.skipsZero(alts[0].Tag) {
+				skipsZero = true
+				if of.shrinks() {
+					note(s, alts[0].Tag, "It may be blank.")
+				}
+			}
 			continue
 		}
 		keywords, exact := of.anyOf(alts)
+		if skipsZero && of.shrinks() { // blanks are nothing once they are trimmed, and nothing passes
+			keywords, exact = slices.DeleteFunc(slices.Clone(keywords), func(k member) bool { return k.name != "format" && k.name != "examples" }), false
+		}
 		said.assert(keywords)
 		if !exact {
 			unsaid = append(unsaid, b.noteRule(s, alts, of))
 		}
 	}
 	of.explain(s, unsaid)
-	if zero := zeroOf(of.shape); skipsZero && zero != nil && !admits(said, zero) {
+	if zero := zeroOf(of.shape); skipsZero && !of.shrinks() && zero != nil && !admits(said, zero) {
 		said = object{{"anyOf", []object{{{"const", zero}}, said}}}
 	}
 	s.assert(said)
@@ -313,9 +321,7 @@ func (of subject) text(r input.Rule) (object, bool) {
 		return keywords, exact
 	}
 	var kept object
-	words := strings.Split(of.normalize, ",")
-	shrinks := slices.Contains(words, "trim") || slices.Contains(words, "collapse")
-	composes := slices.Contains(words, "nfc")
+	shrinks, composes := of.shrinks(), strings.Contains(of.normalize, "nfc")
 	for _, k := range keywords {
 		switch {
 		case k.name == "format",
@@ -330,6 +336,11 @@ func (of subject) text(r input.Rule) (object, bool) {
 		}
 	}
 	return kept, exact
+}
+
+// shrinks reports whether text may be shorter once it is normalized.
+func (of subject) shrinks() bool {
+	return of.shape == input.ShapeString && (strings.Contains(of.normalize, "trim") || strings.Contains(of.normalize, "collapse"))
 }
 
 // plainText is what a rule says about a string that is not normalized.

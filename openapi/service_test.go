@@ -59,6 +59,7 @@ type everything struct {
 	Composed string                       `json:"composed" normalize:"nfc" validate:"max=5"`
 	Email    string                       `json:"email" validate:"omitempty,email"`
 	Link     string                       `json:"link" validate:"omitempty,web_url|email"`
+	Blank    string                       `json:"blank" normalize:"trim" validate:"omitempty,min=3,alpha"`
 	Note     string                       `json:"note" validate:"omitempty,min=3,single_line"`
 	Status   string                       `json:"status" validate:"omitzero,oneof=on off"`
 	Age      int                          `json:"age" validate:"omitempty,min=18"`
@@ -199,7 +200,7 @@ func document(t *testing.T, tell *guard.Responder) []byte {
 func sample() everything {
 	return everything{
 		Token: "0123abcd", Limit: 5, Sort: []string{"name"}, all: all{Embedded: "in"},
-		Name: "Bridge", Kind: "big", Size: 2, Count: 1, Weight: 1, Agree: true, Flag: new(false), When: time.Unix(0, 0).UTC(), Wait: time.Minute,
+		Name: "Bridge", Blank: "abc", Kind: "big", Size: 2, Count: 1, Weight: 1, Agree: true, Flag: new(false), When: time.Unix(0, 0).UTC(), Wait: time.Minute,
 		ID: uuid.MustParse("0198f000-0000-7000-8000-00000000a11c"), Addr: netip.MustParseAddr("192.0.2.1"), Color: color{"red"},
 		Data: []byte("abc"), Tags: []string{"ab"}, Scores: map[string]int{"a": 1}, Home: point{Y: 5}, Judged: named{"abcd"},
 		Pair: pair[point]{Left: point{Y: 2}, Right: point{Y: 3}}, Must: "x", Sure: guard.Some(3), Spot: guard.Some(point{Y: 9}),

@@ -285,7 +285,12 @@ func judgeRules(s schema, v any, e example) verdict {
 	rules, _ := s["x-guard-rules"].([]any)
 	worst := taken
 	for _, r := range rules {
-		worst = min(worst, judgeRule(s, r.(string), v))
+		if text, ok := normalized(s, v); ok && text == "" && (r == "omitempty" || r == "omitzero") {
+			return taken
+		}
+		if r != "omitempty" && r != "omitzero" {
+			worst = min(worst, judgeRule(s, r.(string), v))
+		}
 	}
 	if samples, _ := s["examples"].([]any); worst == unsure && contains(samples, v) {
 		return taken

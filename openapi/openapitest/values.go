@@ -247,7 +247,7 @@ func (c *Contract) texts(s schema) []value {
 	}
 	usual := c.usualText(s, 0)
 	slices.SortFunc(list, func(a, b value) int { return strings.Compare(a.name, b.name) })
-	return append(list, value{"usual", usual}, value{"with blanks around", "  " + usual + strings.Repeat(" ", 400)},
+	return append(list, value{"usual", usual}, value{"blanks alone", "  "}, value{"with blanks around", "  " + usual + strings.Repeat(" ", 400)},
 		value{"in upper case", strings.ToUpper(usual)}, value{"with a line break", usual + "\nb"}, value{"longer by one", usual + "a"})
 }
 
