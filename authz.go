@@ -37,7 +37,7 @@ type Authorizer[S Principal, R any] struct {
 func Owned[S Principal, ID, R any](param string, parse func(string) (ID, error), load func(context.Context, ID) (R, error),
 	owns func(resource R, caller S) bool) func() Authorizer[S, R] {
 	mustBe("Owned", check{"param", param != ""}, check{"parse", parse != nil}, check{"load", load != nil}, check{"owns", owns != nil})
-	a := Authorizer[S, R]{steps: []checklist.Step{step[R]("Owned", param, owns)}, owned: true}
+	a := Authorizer[S, R]{steps: []checklist.Step{step[R]("Owned", param, parse, owns)}, owned: true}
 	foreign := &notThere{"{" + param + "} belongs to someone else"}
 	a.resolve = func(ctx context.Context, r *http.Request, caller S) (R, error) {
 		resource, err := find(ctx, r, param, parse, load)
@@ -65,7 +65,7 @@ func Within[S Principal, P, ID, R any](parent func() Authorizer[S, P], param str
 	if slices.Contains(outer.params(), param) {
 		panic(fmt.Sprintf("guard: Within: {%s} is the parent's parameter, too: name the child's own", param))
 	}
-	a := Authorizer[S, R]{steps: append(slices.Clip(outer.steps), step[R]("Within", param, load)), owned: outer.owned}
+	a := Authorizer[S, R]{steps: append(slices.Clip(outer.steps), step[R]("Within", param, parse, load)), owned: outer.owned}
 	a.resolve = func(ctx context.Context, r *http.Request, caller S) (R, error) {
 		p, err := outer.resolve(ctx, r, caller)
 		if err != nil {
@@ -86,7 +86,7 @@ func Within[S Principal, P, ID, R any](parent func() Authorizer[S, P], param str
 func Authorize[S Principal, ID, R any](param string, parse func(string) (ID, error),
 	authorize func(ctx context.Context, caller S, id ID) (R, error)) func() Authorizer[S, R] {
 	mustBe("Authorize", check{"param", param != ""}, check{"parse", parse != nil}, check{"authorize", authorize != nil})
-	a := Authorizer[S, R]{steps: []checklist.Step{step[R]("Authorize", param, authorize)}}
+	a := Authorizer[S, R]{steps: []checklist.Step{step[R]("Authorize", param, parse, authorize)}}
 	a.resolve = func(ctx context.Context, r *http.Request, caller S) (R, error) {
 		return find(ctx, r, param, parse, func(ctx context.Context, id ID) (R, error) { return authorize(ctx, caller, id) })
 	}
@@ -210,7 +210,7 @@ func ParseString(s string) (string, error) { return s, nil }
 func OwnedInput[S Principal, T, ID, R, Out any](id func(T) ID, load func(context.Context, ID) (R, error), owns func(resource R, caller S) bool,
 	handler func(context.Context, *Call[S, T, R]) (Out, error)) func(context.Context, *Call[S, T, None]) (ownedInput[S, T, R, Out], error) {
 	mustBe("OwnedInput", check{"id", id != nil}, check{"load", load != nil}, check{"owns", owns != nil}, check{"handler", handler != nil})
-	owned := ownedInput[S, T, R, Out]{handler: handler, rule: step[R]("OwnedInput", "", owns)}
+	owned := ownedInput[S, T, R, Out]{handler: handler, rule: step[R]("OwnedInput", "", nil, owns)}
 	owned.resolve = func(ctx context.Context, caller S, input T) (R, error) {
 		var none R
 		resource, err := load(ctx, id(input))

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/routeguard/guard/checklist"
 	"github.com/routeguard/guard/internal/input"
 )
@@ -68,8 +70,10 @@ func (p *pipeline[S, T, R]) describe(limit Limit) blueprint {
 func (a *Authorizer[S, R]) params() []string { return checklist.Which{Steps: a.steps}.Parameters() }
 
 // step describes how a resource of type R is found.
-func step[R any](kind, param string, rule any) checklist.Step {
-	return checklist.Step{Kind: kind, Parameter: param, Rule: funcName(rule), Resource: reflect.TypeFor[R]().String()}
+func step[R any](kind, param string, parse, rule any) checklist.Step {
+	_, canonical := parse.(func(string) (uuid.UUID, error))
+	canonical = canonical && reflect.ValueOf(parse).Pointer() == reflect.ValueOf(ParseUUID).Pointer()
+	return checklist.Step{Kind: kind, Parameter: param, UUID: canonical, Rule: funcName(rule), Resource: reflect.TypeFor[R]().String()}
 }
 
 func (a *Authenticator[S]) describe() checklist.Who {

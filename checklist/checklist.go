@@ -149,6 +149,8 @@ type Step struct {
 	Kind string `json:"kind"`
 	// Parameter names it in the path. Empty for OwnedInput: the id stands in the input.
 	Parameter string `json:"parameter,omitempty"`
+	// UUID tells that guard.ParseUUID parses the parameter: one spelling, in lower case.
+	UUID bool `json:"uuid,omitempty"`
 	// Rule is the function that decides: owns, Within's load, or authorize.
 	Rule string `json:"rule"`
 	// Resource is the Go type of what is loaded.

@@ -30,7 +30,7 @@ type update struct {
 	Role  string  `json:"role" validate:"oneof=a b|eq=c" guard:"client"`
 	Tags  []struct {
 		Label string `json:"label" validate:"max=9"`
-	} `json:"tags" validate:"max=3"`
+	} `json:"tags" validate:"max=3,dive"`
 }
 
 func verify(context.Context, string) (caller, error) { return caller{}, guard.ErrNoSession }

@@ -2,6 +2,7 @@
 //
 //	go run ./examples/server           serves it
 //	go run ./examples/server routes    prints the checklist of its routes; also: routes markdown, routes json
+//	go run ./examples/server openapi   prints the OpenAPI 3.1 document of its routes
 //	server healthcheck                 asks the one that runs here whether it lives, for a container's engine
 package main
 

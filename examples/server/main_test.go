@@ -155,6 +155,7 @@ func TestCommandsPrintAndExit(t *testing.T) {
 		"routes":          {"PATTERN", "PATCH /projects/{projectID}", "GET /healthz", "liveness probe", "To look at:"},
 		"routes markdown": {"## `PATCH /projects/{projectID}`", "{projectID} Owned ownedBy", "API1"},
 		"routes json":     {`"pattern": "PATCH /projects/{projectID}"`, `"rule": "ownedBy"`},
+		"openapi":         {`"openapi": "3.1.1"`, `"/projects/{projectID}"`},
 	} {
 		var stdout, stderr bytes.Buffer
 		if err := run(t.Context(), strings.Fields(command), settings(nil), &stdout, &stderr); err != nil {

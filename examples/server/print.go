@@ -19,6 +19,8 @@ func printer(args []string) (func(io.Writer, []checklist.Route) error, error) {
 		return checklist.WriteMarkdown, nil
 	case "routes json":
 		return checklist.WriteJSON, nil
+	case "openapi":
+		return writeOpenAPI, nil
 	}
-	return nil, errors.New("usage: server [routes [markdown|json] | healthcheck]")
+	return nil, errors.New("usage: server [routes [markdown|json] | openapi | healthcheck]")
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/routeguard/guard"
 	"github.com/routeguard/guard/examples/server/password"
 	"github.com/routeguard/guard/examples/server/store"
+	"github.com/routeguard/guard/openapi/openapitest"
 )
 
 // service is the whole service on a real listener, with a database of its own and the demo data.
@@ -27,6 +28,8 @@ type service struct {
 	key []byte
 	log *syncBuffer
 	mux *guard.Mux
+
+	contract *openapitest.Contract
 }
 
 const (
@@ -71,6 +74,9 @@ func startService(t *testing.T, settings map[string]string) *service {
 		t.Fatal(err)
 	}
 	s.mux = mux
+	if s.contract, err = openapitest.Read(s.document(t)); err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	s.url = server.URL
@@ -151,6 +157,7 @@ func (s *service) do(t *testing.T, method, path, body string, headers ...string)
 			}
 		}
 		last = send(t, r)
+		s.described(t, method, path, last)
 	}
 	return last
 }

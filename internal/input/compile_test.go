@@ -221,7 +221,16 @@ type mistakeRules struct {
 	Lists     []int                  `json:"lists" validate:"gtfield=Items"`
 	OptIf     input.Optional[string] `json:"optIf" validate:"max=3,required_if=Bool true"`
 	PtrIf     *string                `json:"ptrIf" validate:"required_if=Bool true,max=3"`
+	Undived   []withRule             `json:"undived" validate:"max=3"`
+	UndivedIn map[string][]*withRule `json:"undivedIn" validate:"max=3,dive"`
+	Meant     []withRule             `json:"meant" validate:"-"`
+	Dived     []withRule             `json:"dived" validate:"dive"`
+	Plain     []struct{}             `json:"plain"`
 	base2     `validate:"nope"`
+}
+
+type withRule struct {
+	Name string `json:"name" validate:"max=3"`
 }
 
 type base2 struct {
@@ -267,6 +276,8 @@ func TestRuleMistakes(t *testing.T) {
 		"field Lists: validate: gtfield cannot judge []int",
 		"field OptIf: validate: required_if=Bool true must come first",
 		"field PtrIf: validate: max=3 follows required_if=Bool true, which lets nil pass",
+		"field Undived: validate: the rules in",
+		"field UndivedIn: validate: the rules in",
 		"field base2: validate: nope is not a rule",
 		"field base2.X: validate: eqfield refers to Field",
 	})
@@ -566,7 +577,7 @@ func TestFields(t *testing.T) {
 	t.Parallel()
 	type item struct {
 		SKU   string `json:"sku" validate:"required"`
-		Below []item `json:"below"`
+		Below []item `json:"below" validate:"dive"`
 	}
 	type order struct {
 		base
@@ -592,7 +603,7 @@ func TestFields(t *testing.T) {
 		"/shared shared base.Shared string||||false,false,false,false,false,0",
 		"/items items Items []input_test.item|required,max=5,dive|||false,false,true,false,true,5",
 		"/items/*/sku sku SKU string|required|||false,false,true,false,false,0",
-		"/items/*/below below Below []input_test.item||||false,false,false,false,true,1000",
+		"/items/*/below below Below []input_test.item|dive|||false,false,false,false,true,1000",
 		"/note note Note input.Optional[string]||trim||false,false,false,true,false,0",
 		"/role role Role string||||false,true,false,false,false,0",
 		"query/limit limit Limit int|max=50||20|true,false,false,false,false,0",

@@ -39,6 +39,8 @@
 // Rules run only on a body and query that were decoded completely, since a field that was not decoded would be judged by
 // its zero value. A type's own Validate(ctx) error runs only when no rule refused, the inner types' before the outer ones'.
 //
+// validator judges the structs in a list or map only where its tag says dive: without it, rules in them are a mistake at construction.
+//
 // As everywhere with validator, required refuses zero: for a number or bool that may be 0 or false, write a pointer or an Optional. required
 // takes blanks: normalize with trim, or write notblank. Of the built-in rules, those that look at the server's own files are refused, and some
 // are narrowed (see preconditions): email is length-bounded, url and uri refuse what a browser would execute, ipv4 refuses a mapped address.

@@ -43,10 +43,10 @@ type fuzzDoc struct {
 	Pair  [2]int                 `json:"pair,omitzero"`
 	Tags  []string               `json:"tags,omitzero" validate:"max=5,dive,max=20"`
 	Ptr   *string                `json:"ptr,omitzero" validate:"omitnil,max=5"`
-	Below []fuzzDoc              `json:"below,omitzero"`
+	Below []fuzzDoc              `json:"below,omitzero" validate:"dive"`
 	Child *fuzzDoc               `json:"child,omitzero"`
 	Map   map[string]int         `json:"map,omitzero" validate:"max=3,dive,keys,max=5,endkeys,max=9"`
-	Docs  map[string]*fuzzDoc    `json:"docs,omitzero" validate:"max=3"`
+	Docs  map[string]*fuzzDoc    `json:"docs,omitzero" validate:"max=3,dive"`
 	Any   any                    `json:"any,omitzero" guard:"any=20"`
 	Raw   stdjson.RawMessage     `json:"raw,omitzero" guard:"any=20"`
 	Opt   input.Optional[string] `json:"opt,omitzero" validate:"max=5"`

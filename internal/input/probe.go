@@ -45,6 +45,7 @@ func (c *compiler) probeNested(s *structNode, at string, done map[*structNode]bo
 
 func (c *compiler) probeStruct(s *structNode, at string) {
 	for _, f := range slices.Concat(s.fields, s.embedded) {
+		c.probeDive(f, strings.TrimPrefix(at+"."+f.goPath, "."))
 		if f.level == nil {
 			continue
 		}
@@ -61,6 +62,49 @@ func (c *compiler) probeStruct(s *structNode, at string) {
 			c.probeDefault(f, name)
 		}
 	}
+}
+
+// probeDive refuses structs with rules in a list or map that validator does not dive into: it says nothing, and judges
+// none of them. validate:"-" says that this is meant.
+func (c *compiler) probeDive(f *field, at string) {
+	if f.validate == "-" {
+		return
+	}
+	l := f.level
+	for n := f.node.value(); n != nil; n = n.elem.value() {
+		if n.op != opSlice && n.op != opArray && n.op != opMap {
+			return
+		}
+		if l = l.dive(); l != nil {
+			continue
+		}
+		for n != nil && n.st == nil {
+			n = n.elem
+		}
+		if n != nil && n.st.judged(nil) {
+			c.mistake(at, "validate: the rules in %s are not judged without dive: write validate:\"dive\" behind the other rules", n.typ)
+		}
+		return
+	}
+}
+
+// judged reports whether a struct, or one within it, has rules.
+func (s *structNode) judged(within []*structNode) bool {
+	if slices.Contains(within, s) {
+		return false
+	}
+	within = append(within, s)
+	for _, f := range slices.Concat(s.fields, s.embedded) {
+		if f.level != nil {
+			return true
+		}
+		for n := f.node; n != nil; n = n.elem {
+			if n.st != nil && n.st.judged(within) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // probeDefault refuses a default that the field's own rules refuse, since then every request without the field fails.
