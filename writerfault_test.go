@@ -1,10 +1,12 @@
 package guard_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -122,6 +124,45 @@ func TestWritersThatFail(t *testing.T) {
 						}
 					})
 				})
+			}
+		}
+	}
+}
+
+// idleBody returns nothing and no error, for ever. Each read asks for an end.
+type idleBody struct{ reads int }
+
+func (b *idleBody) Read([]byte) (int, error) { b.reads++; return 0, nil }
+func (*idleBody) Close() error               { return nil }
+
+// A body of some middleware that makes no progress is a broken body, whatever the
+// route takes.
+func TestBodiesWithoutProgress(t *testing.T) {
+	t.Parallel()
+	errs, _ := logged()
+	routes := map[string]http.Handler{
+		"none": open(errs, ok),
+		"JSON": guard.New(guard.Anyone, guard.JSON[fragile], guard.NoResource, free, errs,
+			func(context.Context, *guard.Call[guard.Anonymous, fragile, guard.None]) (string, error) {
+				return "", nil
+			}),
+		"form": guard.New(guard.Anyone, guard.Form[chainPlain], guard.NoResource, free, errs,
+			func(context.Context, *guard.Call[guard.Anonymous, chainPlain, guard.None]) (string, error) {
+				return "", nil
+			}),
+	}
+	for name, h := range routes {
+		for _, mediaType := range []string{"", "application/json", "application/x-www-form-urlencoded"} {
+			body := &idleBody{}
+			r := httptest.NewRequest("POST", "/", body)
+			r.ContentLength = -1
+			if mediaType != "" {
+				r.Header.Set("Content-Type", mediaType)
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != 400 && w.Code != 415 || w.Code == 400 && !strings.Contains(w.Body.String(), "incomplete_body") || body.reads > 100 {
+				t.Errorf("%s as %q: got %d %s after %d reads, want a refusal", name, mediaType, w.Code, w.Body, body.reads)
 			}
 		}
 	}
