@@ -70,7 +70,7 @@ func publicPackages(t *testing.T) []*types.Package {
 	for _, p := range goList(t, "work") {
 		path := strings.Split(p.ImportPath, "/")
 		private := slices.ContainsFunc(path, func(s string) bool { return s == "internal" || s == "examples" || s == "bench" || s == "testdata" })
-		if p.Name != "main" && !private {
+		if p.Name != "main" && !private && len(p.GoFiles) > 0 { // tests alone export nothing
 			public = append(public, p.ImportPath)
 		}
 	}
@@ -93,11 +93,14 @@ func publicPackages(t *testing.T) []*types.Package {
 	return packages
 }
 
-type listed struct{ ImportPath, Name, Export string }
+type listed struct {
+	ImportPath, Name, Export string
+	GoFiles                  []string
+}
 
 func goList(t *testing.T, args ...string) (all []listed) {
 	t.Helper()
-	list := exec.Command("go", append([]string{"list", "-json=ImportPath,Name,Export"}, args...)...)
+	list := exec.Command("go", append([]string{"list", "-json=ImportPath,Name,Export,GoFiles"}, args...)...)
 	list.Stderr = os.Stderr
 	output, err := list.Output()
 	if err != nil {
