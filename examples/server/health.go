@@ -56,13 +56,17 @@ func checkHealth(ctx context.Context, getenv func(string) string) error {
 }
 
 // reachable is an address at which a listener on addr can be reached from here: one on all addresses has no host to dial.
+// It is no name: an image may have nothing that resolves one.
 func reachable(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return addr
 	}
-	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.Unmap().IsUnspecified() {
-		host = "localhost"
+	switch ip, err := netip.ParseAddr(host); {
+	case host == "", err == nil && ip.Unmap() == netip.IPv4Unspecified():
+		host = "127.0.0.1"
+	case err == nil && ip.IsUnspecified():
+		host = "::1"
 	}
 	return net.JoinHostPort(host, port)
 }

@@ -259,7 +259,7 @@ func TestHealthCheck(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
 	}
-	for addr, want := range map[string]string{":80": "localhost:80", "0.0.0.0:80": "localhost:80", "[::]:80": "localhost:80",
+	for addr, want := range map[string]string{":80": "127.0.0.1:80", "0.0.0.0:80": "127.0.0.1:80", "[::]:80": "[::1]:80", "[::ffff:0.0.0.0]:80": "127.0.0.1:80",
 		"127.0.0.1:80": "127.0.0.1:80", "[::1]:80": "[::1]:80", "host:80": "host:80"} {
 		if got := reachable(addr); got != want {
 			t.Errorf("%s: got %s, want %s", addr, got, want)

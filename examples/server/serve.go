@@ -12,8 +12,8 @@ import (
 // windDown is how long handlers that were cut off may take to end, and the last traces to be sent.
 const windDown = 5 * time.Second
 
-// serve answers requests until ctx ends, and then those that are under way. It returns at the latest
-// DRAIN_DELAY + DRAIN_TIMEOUT + windDown after ctx has ended.
+// serve answers requests until ctx ends, and then those that are under way. After ctx has ended it returns within
+// DRAIN_DELAY + DRAIN_TIMEOUT + windDown.
 func (a *app) serve(ctx context.Context, cfg config, log *slog.Logger, handler http.Handler, listener net.Listener) error {
 	requests, cutOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutOff()
@@ -38,7 +38,6 @@ func (a *app) serve(ctx context.Context, cfg config, log *slog.Logger, handler h
 		return err
 	case <-ctx.Done():
 	}
-
 	log.Info("stopping")
 	a.stopping.Store(true)
 	select {
@@ -46,27 +45,37 @@ func (a *app) serve(ctx context.Context, cfg config, log *slog.Logger, handler h
 		return err
 	case <-time.After(cfg.drainDelay):
 	}
-	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.drainTimeout+windDown)
-	defer cancel()
-	cut := time.AfterFunc(cfg.drainTimeout, func() {
-		log.Warn("cutting off what is still under way", "after", cfg.drainTimeout)
-		cutOff()
-	})
-	defer cut.Stop()
-	if err := server.Shutdown(limit); err != nil {
-		_ = server.Close() // the error that counts is the one above
+	if err := a.drain(server, cfg.drainTimeout, log, cutOff); err != nil {
 		return fmt.Errorf("stop: %w", err)
-	}
-	if err := a.tracing.flush(limit); err != nil {
-		log.Warn("traces are lost", "cause", err)
 	}
 	log.Info("stopped")
 	return nil
 }
 
-// partWhenStopping ends each connection with its next response once the service is about to stop. A client on a connection that
-// it keeps open would otherwise send its request at the very moment at which the connection is closed, and could not
-// know whether it was carried out.
+// drain lets the requests that are under way end, cuts off those that take longer than timeout, and sends the last traces.
+func (a *app) drain(server *http.Server, timeout time.Duration, log *slog.Logger, cutOff func()) error {
+	limit, cancel := context.WithTimeout(context.Background(), timeout+windDown)
+	defer cancel()
+	cut := time.AfterFunc(timeout, func() {
+		log.Warn("cutting off what is still under way", "after", timeout)
+		cutOff()
+	})
+	err := server.Shutdown(limit)
+	cut.Stop()
+	if err != nil {
+		_ = server.Close() // the error that counts is the one of Shutdown
+		return err
+	}
+	flush, cancel := context.WithTimeout(limit, windDown) // a collector that is down keeps nobody waiting for all of the drain
+	defer cancel()
+	if err := a.tracing.flush(flush); err != nil {
+		log.Warn("traces are lost", "cause", err)
+	}
+	return nil
+}
+
+// partWhenStopping ends each connection with its next response once the service is about to stop. A client that keeps one
+// open would otherwise send a request at the very moment at which it is closed, and could not know whether it was carried out.
 func (a *app) partWhenStopping(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a.stopping.Load() {

@@ -58,7 +58,7 @@ func (s *traced) span(t *testing.T, method, path, body string, headers ...string
 func attributesOf(span tracetest.SpanStub) map[string]string {
 	got := map[string]string{}
 	for _, a := range span.Attributes {
-		got[string(a.Key)] = a.Value.Emit()
+		got[string(a.Key)] = a.Value.String()
 	}
 	return got
 }
