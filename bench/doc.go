@@ -4,6 +4,12 @@
 //
 //	go run ./bench/cmd/table
 //
+// Whole servers, what importing guard adds to a build, and how its cost grows:
+//
+//	go run ./bench/cmd/server
+//	go run ./bench/cmd/weight
+//	go test -run '^$' -bench 'Routes|Keys|Fields|Body|Construction' ./bench
+//
 // The limiter alone, beside other limiters:
 //
 //	go test -bench . ./bench

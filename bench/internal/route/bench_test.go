@@ -13,7 +13,7 @@ import (
 func BenchmarkRoute(b *testing.B) {
 	for _, c := range Cases() {
 		b.Run(c.Name, func(b *testing.B) {
-			for _, i := range append(All(), idle) {
+			for _, i := range append(All(), Idle()) {
 				b.Run(i.Name, func(b *testing.B) { benchmark(b, &c, i) })
 			}
 		})
@@ -24,13 +24,13 @@ func benchmark(b *testing.B, c *Case, i Implementation) {
 	h, from := c.warmUp(i)
 	b.ReportAllocs()
 	b.ResetTimer()
-	cpu := cpuTime()
+	cpu := CPUTime()
 	if c.parallel {
 		b.RunParallel(func(pb *testing.PB) { send(b, c, h, from, pb.Next) })
 	} else {
 		send(b, c, h, from, b.Loop)
 	}
-	b.ReportMetric(float64(cpuTime()-cpu)/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(CPUTime()-cpu)/float64(b.N), "cpu-ns/op")
 }
 
 func send(b *testing.B, c *Case, h http.Handler, from int, more func() bool) {
@@ -63,7 +63,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-func TestMedianOf(t *testing.T) {
+func TestMedian(t *testing.T) {
 	for _, tt := range []struct {
 		values []float64
 		want   float64
@@ -73,7 +73,7 @@ func TestMedianOf(t *testing.T) {
 		{[]float64{3, 1, 100}, 3},
 		{[]float64{8, 1, 2, 100}, 5},
 	} {
-		if got := medianOf(len(tt.values), func(i int) float64 { return tt.values[i] }); got != tt.want {
+		if got := Median(len(tt.values), func(i int) float64 { return tt.values[i] }); got != tt.want {
 			t.Errorf("%v: got %v, want %v", tt.values, got, tt.want)
 		}
 	}

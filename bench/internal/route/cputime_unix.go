@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// cpuTime is what all threads of this process have computed, the garbage
+// CPUTime is what all threads of this process have computed, the garbage
 // collector's included.
-func cpuTime() time.Duration {
+func CPUTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		panic(err) // of the constant above

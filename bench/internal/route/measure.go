@@ -22,9 +22,9 @@ func (c *Case) measure(i Implementation, d time.Duration) (Sample, error) {
 	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	cpu, start := cpuTime(), time.Now()
+	cpu, start := CPUTime(), time.Now()
 	n, err := c.sendAll(h, from, start.Add(d))
-	wall, cpu := time.Since(start), cpuTime()-cpu
+	wall, cpu := time.Since(start), CPUTime()-cpu
 	runtime.ReadMemStats(&after)
 	if err != nil {
 		return Sample{}, err

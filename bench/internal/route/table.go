@@ -3,7 +3,6 @@ package route
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -17,14 +16,9 @@ type Table struct {
 	Time            time.Duration // of one case, implementation and pass
 }
 
-// idle answers at once: what it takes is the harness's own.
-var idle = Implementation{"harness", func(Limit) http.Handler {
-	return http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-}}
-
 // Standard is everything, and the harness alone.
 func Standard() Table {
-	return Table{Cases: Cases(), Implementations: append(All(), idle), Passes: 8, Time: 100 * time.Millisecond}
+	return Table{Cases: Cases(), Implementations: append(All(), Idle()), Passes: 8, Time: 100 * time.Millisecond}
 }
 
 // cell is the medians over the passes. Ratio is that of CPU time to the first
@@ -69,7 +63,7 @@ func (t Table) row(c *Case) ([]cell, error) {
 	}
 	row := make([]cell, len(t.Implementations))
 	for n, of := range samples {
-		median := func(value func(pass int) float64) float64 { return medianOf(t.Passes, value) }
+		median := func(value func(pass int) float64) float64 { return Median(t.Passes, value) }
 		row[n] = cell{Sample{
 			Wall:   median(func(p int) float64 { return of[p].Wall }),
 			CPU:    median(func(p int) float64 { return of[p].CPU }),
@@ -80,7 +74,8 @@ func (t Table) row(c *Case) ([]cell, error) {
 	return row, nil
 }
 
-func medianOf(n int, value func(int) float64) float64 {
+// Median is that of the values of 0 to n-1.
+func Median(n int, value func(int) float64) float64 {
 	values := make([]float64, n)
 	for i := range values {
 		values[i] = value(i)
