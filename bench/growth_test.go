@@ -33,58 +33,67 @@ func nothing[T any](context.Context, *guard.Call[guard.Anonymous, T, guard.None]
 	return guard.None{}, nil
 }
 
-// routes is a mux of n routes. The last is for the path /r-000000/1 and so on.
-func routes(n int) http.Handler {
+// load is requests for a handler, which answers 204 to all of them.
+type load struct {
+	h     http.Handler
+	next  func(i int) *http.Request
+	bytes int // of a body
+}
+
+// routes is a mux of n routes, of which the last is asked for.
+func routes(n int) load {
 	mux := guard.NewMux(quiet)
 	for i := range n {
 		mux.Handle(fmt.Sprintf("GET /r-%06d/{id}", i), guard.New(
 			guard.Anyone, guard.NoPayload, guard.NoResource, guard.Unlimited("benchmark"), quiet, nothing[guard.None]))
 	}
-	return mux
+	r := get("192.0.2.1:1234")
+	r.URL.Path = fmt.Sprintf("/r-%06d/1", n-1)
+	return load{h: mux, next: func(int) *http.Request { return r }}
 }
 
 func BenchmarkRoutes(b *testing.B) {
 	for _, n := range []int{1, 10, 100, 1000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			h, r := routes(n), get("192.0.2.1:1234")
-			r.URL.Path = fmt.Sprintf("/r-%06d/1", n-1)
-			serveAll(b, h, func(int) *http.Request { return r })
-		})
+		b.Run(fmt.Sprint(n), routes(n).run)
 	}
 }
 
-// addresses is how many addresses address knows.
-const addresses = 1_000_000
-
-func address(i int) string {
-	return fmt.Sprintf("10.%d.%d.%d:1234", 100+i/10_000, 100+i/100%100, 100+i%100)
-}
-
-// BenchmarkKeys has n addresses ask in turn, each with a debt, so that each has a
-// place in the limiter's table. heap-B/key is what the table takes for one.
-func BenchmarkKeys(b *testing.B) {
+// addresses are n texts of one length, in one string.
+func addresses(n int) string {
 	var all strings.Builder
-	for i := range addresses {
-		all.WriteString(address(i))
+	for i := range n {
+		fmt.Fprintf(&all, "10.%d.%d.%d:1234", 100+i/10_000, 100+i/100%100, 100+i%100)
 	}
-	text, size := all.String(), len(address(0))
+	return all.String()
+}
+
+// keys has n addresses ask in turn, each with a debt that lasts: each has a place
+// in the limiter's table.
+func keys(n int) load {
+	r, texts := get(""), addresses(n)
+	l := load{h: guard.New(guard.Anyone, guard.NoPayload, guard.NoResource, (&guard.Limiter{}).PerIP(1000, time.Hour).Burst(1<<20),
+		quiet, nothing[guard.None])}
+	size := len(texts) / n
+	l.next = func(i int) *http.Request {
+		at := i * size % len(texts)
+		r.RemoteAddr = texts[at : at+size]
+		return r
+	}
+	w := &discard{http.Header{}}
+	for i := range n {
+		l.h.ServeHTTP(w, l.next(i))
+	}
+	return l
+}
+
+// heap-B/key is what the limiter's table takes for a key.
+func BenchmarkKeys(b *testing.B) {
 	for _, n := range []int{10, 1000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			before := heap()
-			h := guard.New(guard.Anyone, guard.NoPayload, guard.NoResource, (&guard.Limiter{}).PerIP(1000, time.Hour).Burst(1<<20),
-				quiet, nothing[guard.None])
-			r := get("")
-			next := func(i int) *http.Request {
-				at := i % n * size
-				r.RemoteAddr = text[at : at+size]
-				return r
-			}
-			w := &discard{http.Header{}}
-			for i := range n {
-				h.ServeHTTP(w, next(i))
-			}
+			l := keys(n)
 			taken := float64(heap() - before)
-			serveAll(b, h, next)
+			l.run(b)
 			b.ReportMetric(taken/float64(n), "heap-B/key")
 		})
 	}
@@ -97,20 +106,23 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// serveAll serves requests, the i-th of them next(i), and wants all to succeed.
-func serveAll(b *testing.B, h http.Handler, next func(i int) *http.Request) {
-	b.Helper()
+func (l load) run(b *testing.B) {
 	w := &last{discard: discard{http.Header{}}}
+	b.SetBytes(int64(l.bytes))
 	b.ReportAllocs()
 	cpu := route.CPUTime()
 	for i := 0; b.Loop(); i++ {
-		clear(w.header)
-		h.ServeHTTP(w, next(i))
-		if w.status != http.StatusNoContent {
-			b.Fatalf("got status %d, want %d", w.status, http.StatusNoContent)
-		}
+		l.serve(b, w, i)
 	}
 	b.ReportMetric(float64(route.CPUTime()-cpu)/float64(b.N), "cpu-ns/op")
+}
+
+func (l load) serve(tb testing.TB, w *last, i int) {
+	clear(w.header)
+	l.h.ServeHTTP(w, l.next(i))
+	if w.status != http.StatusNoContent {
+		tb.Fatalf("got status %d, want %d", w.status, http.StatusNoContent)
+	}
 }
 
 // last is a discard that knows its last status.
@@ -121,39 +133,44 @@ type last struct {
 
 func (l *last) WriteHeader(status int) { l.status = status }
 
-// posted serves a JSON body again and again.
-func posted[T any](b *testing.B, what func() guard.Decoder[T], body []byte) {
-	h := guard.New(guard.Anyone, what, guard.NoResource, guard.Unlimited("benchmark"), quiet, nothing[T])
-	r := get("192.0.2.1:1234")
+// posted is a JSON body, again and again.
+func posted[T any](what func() guard.Decoder[T], body []byte) load {
+	r, from := get("192.0.2.1:1234"), bytes.NewReader(body)
 	r.Method, r.ContentLength = http.MethodPost, int64(len(body))
 	r.Header.Set("Content-Type", "application/json")
-	from := bytes.NewReader(body)
-	b.SetBytes(int64(len(body)))
-	serveAll(b, h, func(int) *http.Request {
-		from.Reset(body)
-		r.Body = io.NopCloser(from)
-		return r
-	})
+	return load{
+		h: guard.New(guard.Anyone, what, guard.NoResource, guard.Unlimited("benchmark"), quiet, nothing[T]),
+		next: func(int) *http.Request {
+			from.Reset(body)
+			r.Body = io.NopCloser(from)
+			return r
+		},
+		bytes: len(body),
+	}
+}
+
+type twentyFields struct {
+	TenA
+	TenB
+}
+
+type fiftyFields struct {
+	TenA
+	TenB
+	TenC
+	TenD
+	TenE
 }
 
 func BenchmarkFields(b *testing.B) {
-	b.Run("1", fields[Field])
-	b.Run("10", fields[struct{ TenA }])
-	b.Run("20", fields[struct {
-		TenA
-		TenB
-	}])
-	b.Run("50", fields[struct {
-		TenA
-		TenB
-		TenC
-		TenD
-		TenE
-	}])
+	b.Run("1", fields[Field]().run)
+	b.Run("10", fields[TenA]().run)
+	b.Run("20", fields[twentyFields]().run)
+	b.Run("50", fields[fiftyFields]().run)
 }
 
-// fields posts an object of all the fields of T, which are strings.
-func fields[T any](b *testing.B) {
+// fields is an object of all the fields of T, which are strings.
+func fields[T any]() load {
 	members := map[string]string{}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
 		if !f.Anonymous {
@@ -162,9 +179,9 @@ func fields[T any](b *testing.B) {
 	}
 	body, err := json.Marshal(members)
 	if err != nil {
-		b.Fatal(err)
+		panic(err) // of a map of strings
 	}
-	posted(b, guard.JSON[T], body)
+	return posted(guard.JSON[T], body)
 }
 
 type text struct {
@@ -175,19 +192,70 @@ type list struct {
 	Items []string `json:"items" validate:"max=100000,dive,max=100"`
 }
 
-// BenchmarkBody has bodies of n bytes: one text, or a list of texts of 46 bytes.
+// texts is a body of n bytes, all of them one text.
+func texts(n int) load {
+	body := fmt.Appendf(nil, `{"text":%q}`, strings.Repeat("a", n-len(`{"text":""}`)))
+	return posted(guard.JSONWith[text](guard.MaxBody(1<<20)), body)
+}
+
+// lists is a body of about n bytes, a list of texts of 46.
+func lists(n int) load {
+	item := `"` + strings.Repeat("a", 46) + `"`
+	items := strings.Repeat(","+item, (n-len(`{"items":[]}`))/(len(item)+1))
+	return posted(guard.JSONWith[list](guard.MaxBody(1<<20)), []byte(`{"items":[`+strings.TrimPrefix(items, ",")+`]}`))
+}
+
 func BenchmarkBody(b *testing.B) {
 	for _, n := range []int{100, 1 << 10, 10 << 10, 100 << 10, 1 << 20} {
-		b.Run(fmt.Sprintf("text/%d", n), func(b *testing.B) {
-			body := fmt.Appendf(nil, `{"text":%q}`, strings.Repeat("a", n-len(`{"text":""}`)))
-			posted(b, guard.JSONWith[text](guard.MaxBody(1<<20)), body)
-		})
-		b.Run(fmt.Sprintf("list/%d", n), func(b *testing.B) {
-			item := `"` + strings.Repeat("a", 46) + `"`
-			items := strings.Repeat(","+item, (n-len(`{"items":[]}`))/(len(item)+1))
-			posted(b, guard.JSONWith[list](guard.MaxBody(1<<20)), []byte(`{"items":[`+strings.TrimPrefix(items, ",")+`]}`))
-		})
+		b.Run(fmt.Sprintf("text/%d", n), texts(n).run)
+		b.Run(fmt.Sprintf("list/%d", n), lists(n).run)
 	}
+}
+
+// Memory, which can be counted where time cannot, grows no faster than the input:
+// what a route, a key, a field or a byte takes does not depend on how many there are.
+func TestGrowth(t *testing.T) {
+	tests := []struct {
+		name         string
+		small, large load
+		times        float64 // how much larger
+	}{
+		{name: "1000 routes take what 1 takes", small: routes(1), large: routes(1000), times: 1},
+		{name: "10,000 keys take what 10 take", small: keys(10), large: keys(10_000), times: 1},
+		{name: "50 fields take 5 times what 10 take", small: fields[TenA](), large: fields[fiftyFields](), times: 5},
+		{name: "a text of 1 MiB takes 10 times what 100 KiB take", small: texts(1 << 20 / 10), large: texts(1 << 20), times: 10},
+		{name: "a list of 1 MiB takes 10 times what 100 KiB take", small: lists(1 << 20 / 10), large: lists(1 << 20), times: 10},
+	}
+	const (
+		doubling    = 2 // a buffer that grows by doubling may take twice its content
+		poolBytes   = 16 << 10
+		poolObjects = 8 // what a pool has lost, as it does at random under the race detector
+	)
+	for _, tt := range tests {
+		smallBytes, smallAllocs := tt.small.allocated(t)
+		largeBytes, largeAllocs := tt.large.allocated(t)
+		if most := doubling*tt.times*smallBytes + poolBytes; largeBytes > most {
+			t.Errorf("%s: got %.0f bytes, want at most %.0f", tt.name, largeBytes, most)
+		}
+		if most := doubling*tt.times*smallAllocs + poolObjects; largeAllocs > most {
+			t.Errorf("%s: got %.0f allocations, want at most %.0f", tt.name, largeAllocs, most)
+		}
+	}
+}
+
+// allocated is what one request allocates.
+func (l load) allocated(t *testing.T) (bytes, allocs float64) {
+	t.Helper()
+	const runs = 20
+	w := &last{discard: discard{http.Header{}}}
+	l.serve(t, w, 0)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for i := range runs {
+		l.serve(t, w, i)
+	}
+	runtime.ReadMemStats(&after)
+	return float64(after.TotalAlloc-before.TotalAlloc) / runs, float64(after.Mallocs-before.Mallocs) / runs
 }
 
 type owner string
