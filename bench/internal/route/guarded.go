@@ -2,6 +2,7 @@ package route
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 
@@ -10,12 +11,18 @@ import (
 	"github.com/routeguard/guard"
 )
 
-func newGuard(limit Limit) http.Handler { return guarded(limit, 0) }
+func newGuard(limit Limit) http.Handler { return guarded(limit, 0, slog.DiscardHandler) }
 
 // newGuardUncached verifies every token anew.
-func newGuardUncached(limit Limit) http.Handler { return guarded(limit, -1) }
+func newGuardUncached(limit Limit) http.Handler { return guarded(limit, -1, slog.DiscardHandler) }
 
-func guarded(limit Limit, cacheSize int) http.Handler {
+// newGuardLogging writes guard's records of level info and above: 401, 403, 404 by
+// ownership and 429.
+func newGuardLogging(limit Limit) http.Handler {
+	return guarded(limit, 0, slog.NewJSONHandler(io.Discard, nil))
+}
+
+func guarded(limit Limit, cacheSize int, log slog.Handler) http.Handler {
 	tokens, err := guard.NewJWT(guard.JWT{Issuer: issuer, Audience: []string{audience}, Algorithms: []string{"HS256"}, Key: key,
 		CacheSize: cacheSize})
 	if err != nil {
@@ -24,7 +31,7 @@ func guarded(limit Limit, cacheSize int) http.Handler {
 	users := guard.Only(guard.Bearer(guard.SessionFrom(tokens, session)), Caller.CanEdit)
 	ownProject := guard.Owned("projectID", guard.ParseUUID, load, (*Project).OwnedBy)
 	perCaller := (&guard.Limiter{}).PerCaller(limit.N, limit.Per)
-	errs := &guard.Responder{Log: slog.New(slog.DiscardHandler)}
+	errs := &guard.Responder{Log: slog.New(log)}
 
 	mux := guard.NewMux(errs)
 	mux.Handle("PATCH "+pattern, guard.New(users, guard.JSON[UpdateProject], ownProject, perCaller, errs, update))

@@ -53,6 +53,7 @@ func All() []Implementation {
 		{ByHand, newByHand},
 		{"guard", newGuard},
 		{"guard cache off", newGuardUncached},
+		{"guard logging", newGuardLogging},
 		{"tuned", newTuned},
 		{"chi", newChi},
 		{"gin", newGin},
