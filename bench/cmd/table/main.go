@@ -3,7 +3,7 @@
 //
 //	go run ./bench/cmd/table
 //
-// It takes about two minutes. A flag narrows it to what is being worked on:
+// It takes about three minutes. A flag narrows it to what is being worked on:
 //
 //	go run ./bench/cmd/table -only 'by hand,guard' -case success
 package main
@@ -25,7 +25,7 @@ func main() {
 	only := flag.String("only", "", "implementations to compare, with commas between; the first is 1.00")
 	kind := flag.String("case", "", "measure the cases whose name has this `text`")
 	flag.IntVar(&t.Passes, "passes", t.Passes, "how often everything is measured")
-	flag.DurationVar(&t.Time, "time", t.Time, "how long one case of one implementation is measured in a pass")
+	flag.DurationVar(&t.Time, "time", t.Time, "CPU time for which one case of one implementation is measured in a pass")
 	flag.Parse()
 	t.Cases = slices.DeleteFunc(t.Cases, func(c route.Case) bool { return !strings.Contains(c.Name, *kind) })
 	if *only != "" {

@@ -225,7 +225,7 @@ func (w *weight) build(ctx context.Context, env ...string) error {
 }
 
 func report(weights []weight, passes int) {
-	fmt.Printf("%s, built with an empty build cache; medians of %d passes\n\n", time.Now().Format(time.DateOnly), passes)
+	fmt.Printf("%s, built with an empty build cache; the median of %d builds each\n\n", time.Now().Format(time.DateOnly), passes)
 	fmt.Println("| program | modules | packages | build, CPU | build | binary |\n| --- | ---: | ---: | ---: | ---: | ---: |")
 	for i, w := range weights {
 		fmt.Printf("| %s | %d | %d | %.1f s | %.1f s | %.1f MB |\n", programs[i].name, len(w.modules), len(w.packages),

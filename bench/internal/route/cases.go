@@ -31,8 +31,15 @@ func (t texts) at(i int) string {
 	if t.all == "" {
 		return ""
 	}
-	at := i * t.size % len(t.all)
+	at := i % t.count() * t.size
 	return t.all[at : at+t.size]
+}
+
+func (t texts) count() int {
+	if t.all == "" {
+		return 1
+	}
+	return len(t.all) / t.size
 }
 
 func textsOf(n int, text func(int) string) texts {
@@ -112,10 +119,7 @@ func (c *Case) request(i int) request {
 // a while: caches filled, limits used up. The first n requests are then behind it.
 func (c *Case) warmUp(i Implementation) (h http.Handler, n int) {
 	h, from := i.New(c.limit), newClient(context.Background())
-	n = 1
-	if c.auth.size > 0 {
-		n = min(len(c.auth.all)/c.auth.size, users)
-	}
+	n = min(c.auth.count(), users)
 	for i := range n {
 		from.do(h, c.request(i))
 	}
@@ -129,7 +133,7 @@ func (c *Case) send(h http.Handler, from int, more func() bool) (n int, err erro
 	sender := newClient(ctx)
 	for ; more(); n++ {
 		status := sender.do(h, c.request(from+n))
-		if status != 0 && (status >= 400) != c.refused {
+		if status != 0 && (status >= 400) != c.refused { // 0 is Idle's, which writes nothing
 			return n, fmt.Errorf("%s: got status %d", c.Name, status)
 		}
 	}

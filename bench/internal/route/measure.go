@@ -15,7 +15,7 @@ type Sample struct {
 	Allocs float64
 }
 
-// measure sends requests of a case for a while. It begins with an empty garbage
+// measure sends requests of a case for some CPU time. It begins with an empty garbage
 // heap, and collections on the way are part of what is measured.
 func (c *Case) measure(i Implementation, d time.Duration) (Sample, error) {
 	h, from := c.warmUp(i)
@@ -23,7 +23,7 @@ func (c *Case) measure(i Implementation, d time.Duration) (Sample, error) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	cpu, start := CPUTime(), time.Now()
-	n, err := c.sendAll(h, from, start.Add(d))
+	n, err := c.sendAll(h, from, cpu+d)
 	wall, cpu := time.Since(start), CPUTime()-cpu
 	runtime.ReadMemStats(&after)
 	if err != nil {
@@ -34,9 +34,9 @@ func (c *Case) measure(i Implementation, d time.Duration) (Sample, error) {
 		Allocs: per(float64(after.Mallocs - before.Mallocs))}, nil
 }
 
-// sendAll sends requests until the time has come, from as many goroutines as the
-// case asks for.
-func (c *Case) sendAll(h http.Handler, from int, until time.Time) (int, error) {
+// sendAll sends requests until the process has used so much CPU time, from as many
+// goroutines as the case asks for.
+func (c *Case) sendAll(h http.Handler, from int, until time.Duration) (int, error) {
 	senders := 1
 	if c.parallel {
 		senders = runtime.GOMAXPROCS(0)
@@ -49,7 +49,7 @@ func (c *Case) sendAll(h http.Handler, from int, until time.Time) (int, error) {
 	)
 	for i := range senders {
 		wg.Go(func() {
-			n, err := c.send(h, from+i*users/senders, untilTime(until))
+			n, err := c.send(h, from+i*users/senders, untilCPU(until))
 			mu.Lock()
 			defer mu.Unlock()
 			total += n
@@ -62,11 +62,12 @@ func (c *Case) sendAll(h http.Handler, from int, until time.Time) (int, error) {
 	return total, first
 }
 
-// untilTime looks at the clock every 64 requests only.
-func untilTime(t time.Time) func() bool {
+// untilCPU looks at the clock every 256 requests only. It is the CPU's: on a busy
+// machine a sample takes longer, and holds as many requests as on an idle one.
+func untilCPU(t time.Duration) func() bool {
 	n := 0
 	return func() bool {
 		n++
-		return n%64 != 0 || time.Now().Before(t)
+		return n%256 != 0 || CPUTime() < t
 	}
 }

@@ -13,7 +13,7 @@ type Table struct {
 	Cases           []Case
 	Implementations []Implementation // the first is what the others are compared with
 	Passes          int
-	Time            time.Duration // of one case, implementation and pass
+	Time            time.Duration // CPU time of one case, implementation and pass
 }
 
 // Standard is everything, and the harness alone.
