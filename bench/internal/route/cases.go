@@ -52,7 +52,7 @@ func textsOf(n int, text func(int) string) texts {
 
 // minted is how many tokens the case of tokens never seen before has. They come
 // around again after so many others that no cache has them any more.
-const minted = 1 << 15
+const minted = 1 << 16
 
 // Cases returns what is measured.
 func Cases() []Case {
