@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -23,11 +24,15 @@ import (
 func main() {
 	t := route.Standard()
 	only := flag.String("only", "", "implementations to compare, with commas between; the first is 1.00")
-	kind := flag.String("case", "", "measure the cases whose name has this `text`")
+	kind := flag.String("case", "", "measure the cases whose name matches this `regexp`")
 	flag.IntVar(&t.Passes, "passes", t.Passes, "how often everything is measured")
 	flag.DurationVar(&t.Time, "time", t.Time, "CPU time for which one case of one implementation is measured in a pass")
 	flag.Parse()
-	t.Cases = slices.DeleteFunc(t.Cases, func(c route.Case) bool { return !strings.Contains(c.Name, *kind) })
+	matches, err := regexp.Compile(*kind)
+	if err != nil {
+		exit(err)
+	}
+	t.Cases = slices.DeleteFunc(t.Cases, func(c route.Case) bool { return !matches.MatchString(c.Name) })
 	if *only != "" {
 		t.Implementations = nil
 		for name := range strings.SplitSeq(*only, ",") {

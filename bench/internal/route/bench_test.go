@@ -44,7 +44,9 @@ func send(b *testing.B, c *Case, h http.Handler, from int, more func() bool) {
 func TestTable(t *testing.T) {
 	table := Standard()
 	table.Passes, table.Time = 1, 0
-	table.Cases = slices.DeleteFunc(table.Cases, func(c Case) bool { return c.auth.count() > 1 }) // whose caches take long to fill
+	table.Cases = slices.DeleteFunc(table.Cases, func(c Case) bool { // those whose caches take long to fill
+		return strings.Contains(c.Name, "10,000 users") || strings.Contains(c.Name, "new tokens")
+	})
 	var out strings.Builder
 	if err := table.Print(&out); err != nil {
 		t.Fatal(err)

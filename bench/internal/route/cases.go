@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -16,30 +17,15 @@ type Case struct {
 	parallel bool // from GOMAXPROCS goroutines
 	refused  bool
 	path     texts
-	auth     texts
+	auth     func() texts // which take a while to sign
 	body     string
 }
 
 // texts are texts of one length, in turn. They are one string, so that a garbage
 // collection, which is measured too, has no thousands of them to visit.
 type texts struct {
-	all  string
-	size int
-}
-
-func (t texts) at(i int) string {
-	if t.all == "" {
-		return ""
-	}
-	at := i % t.count() * t.size
-	return t.all[at : at+t.size]
-}
-
-func (t texts) count() int {
-	if t.all == "" {
-		return 1
-	}
-	return len(t.all) / t.size
+	all string
+	n   int
 }
 
 func textsOf(n int, text func(int) string) texts {
@@ -47,7 +33,18 @@ func textsOf(n int, text func(int) string) texts {
 	for i := range n {
 		all.WriteString(text(i))
 	}
-	return texts{all.String(), all.Len() / n}
+	return texts{all.String(), n}
+}
+
+func (t texts) at(i int) string {
+	size := len(t.all) / t.n
+	at := i % t.n * size
+	return t.all[at : at+size]
+}
+
+// signed is textsOf, when they are needed.
+func signed(n int, text func(int) string) func() texts {
+	return sync.OnceValue(func() texts { return textsOf(n, text) })
 }
 
 // minted is how many tokens the case of tokens never seen before has. They come
@@ -59,14 +56,12 @@ func Cases() []Case {
 	order := rand.New(rand.NewPCG(8, 8)).Perm(users) // the same in each run
 	path := textsOf(1, func(int) string { return "/projects/" + projectID(0) })
 	paths := textsOf(users, func(i int) string { return "/projects/" + projectID(order[i]) })
-	auth := textsOf(1, func(int) string { return bearer(0, 0) })
-	auths := textsOf(users, func(i int) string { return bearer(order[i], 0) })
 
-	one := Case{limit: Lifted, path: path, auth: auth, body: goodBody}
+	one := Case{limit: Lifted, path: path, auth: signed(1, func(int) string { return bearer(0, 0) }), body: goodBody}
 	crowd := one
-	crowd.path, crowd.auth = paths, auths
+	crowd.path, crowd.auth = paths, signed(users, func(i int) string { return bearer(order[i], 0) })
 	fresh := one
-	fresh.auth = textsOf(minted, func(i int) string { return bearer(0, time.Duration(i)*time.Second) })
+	fresh.auth = signed(minted, func(i int) string { return bearer(0, time.Duration(i)*time.Second) })
 	refused := func(name string, change func(*Case)) Case {
 		c := one
 		c.refused = true
@@ -79,8 +74,8 @@ func Cases() []Case {
 		fresh.named("success, new tokens"),
 		one.fromAll().named("success, one user, parallel"),
 		crowd.fromAll().named("success, 10,000 users, parallel"),
-		refused("no token", func(c *Case) { c.auth = texts{} }),
-		refused("forged token", func(c *Case) { c.auth.all = forge(c.auth.all) }),
+		refused("no token", func(c *Case) { c.auth = signed(1, func(int) string { return "" }) }),
+		refused("forged token", func(c *Case) { c.auth = signed(1, func(int) string { return forge(bearer(0, 0)) }) }),
 		refused("rate limited", func(c *Case) { c.limit = once }),
 		refused("bad JSON", func(c *Case) { c.body = strings.TrimSuffix(c.body, "}") }),
 		refused("unknown field", func(c *Case) { c.body = `{"owner":"me",` + c.body[1:] }),
@@ -111,17 +106,22 @@ func forge(token string) string {
 	return token[:i] + string(c) + token[i+1:]
 }
 
-func (c *Case) request(i int) request {
-	return request{path: c.path.at(i), auth: c.auth.at(i), media: "application/json", body: c.body}
+// requester returns the requests of the case, by their number.
+func (c *Case) requester() func(i int) request {
+	auth := c.auth()
+	return func(i int) request {
+		return request{path: c.path.at(i), auth: auth.at(i), media: "application/json", body: c.body}
+	}
 }
 
 // warmUp makes the handler of an implementation, and takes it to where it is after
 // a while: caches filled, limits used up. The first n requests are then behind it.
 func (c *Case) warmUp(i Implementation) (h http.Handler, n int) {
 	h, from := i.New(c.limit), newClient(context.Background())
-	n = min(c.auth.count(), users)
+	next := c.requester()
+	n = min(c.auth().n, users)
 	for i := range n {
-		from.do(h, c.request(i))
+		from.do(h, next(i))
 	}
 	return h, n
 }
@@ -130,9 +130,9 @@ func (c *Case) warmUp(i Implementation) (h http.Handler, n int) {
 func (c *Case) send(h http.Handler, from int, more func() bool) (n int, err error) {
 	ctx, cancel := context.WithCancel(context.Background()) // as net/http gives each connection one
 	defer cancel()
-	sender := newClient(ctx)
+	sender, next := newClient(ctx), c.requester()
 	for ; more(); n++ {
-		status := sender.do(h, c.request(from+n))
+		status := sender.do(h, next(from+n))
 		if status != 0 && (status >= 400) != c.refused { // 0 is Idle's, which writes nothing
 			return n, fmt.Errorf("%s: got status %d", c.Name, status)
 		}
