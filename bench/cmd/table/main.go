@@ -3,7 +3,7 @@
 //
 //	go run ./bench/cmd/table
 //
-// It takes about three minutes. A flag narrows it to what is being worked on:
+// It takes about two minutes. A flag narrows it to what is being worked on:
 //
 //	go run ./bench/cmd/table -only 'by hand,guard' -case success
 package main

@@ -18,7 +18,7 @@ type Table struct {
 
 // Standard is everything, and the harness alone.
 func Standard() Table {
-	return Table{Cases: Cases(), Implementations: append(All(), Idle()), Passes: 8, Time: 100 * time.Millisecond}
+	return Table{Cases: Cases(), Implementations: append(All(), Idle()), Passes: 8, Time: 50 * time.Millisecond}
 }
 
 // cell is the medians over the passes. Ratio is that of CPU time to the first
