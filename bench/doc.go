@@ -1,4 +1,16 @@
-// Package bench compares guard's limiter with others, in one run on one machine.
+// Package bench compares guard with others, in one run on one machine.
+//
+// One route in guard, by hand and in chi, gin, echo and huma:
+//
+//	go run ./bench/cmd/table
+//
+// Whole servers, what importing guard adds to a build, and how its cost grows:
+//
+//	go run ./bench/cmd/server
+//	go run ./bench/cmd/weight
+//	go test -run '^$' -bench 'Routes|Keys|Fields|Body|Construction' ./bench
+//
+// The limiter alone, beside other limiters:
 //
 //	go test -bench . ./bench
 //
