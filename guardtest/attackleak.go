@@ -47,11 +47,14 @@ func (a *attack) inspect(r *request, got answer) {
 	}
 }
 
-// answers reports whether a guard, or a guard.Mux, answers a request: another router's own
-// refusals have a form of their own.
-func (a *attack) answers(r *request) bool {
+// answers reports whether got is a guard's or a guard.Mux's: another router's own refusals
+// have a form of their own, and not every router takes HEAD where GET is.
+func (a *attack) answers(r *request, got answer) bool {
 	if _, ok := a.s.Target.(*guard.Mux); ok {
 		return true
+	}
+	if r.method == http.MethodHead && got.status == http.StatusMethodNotAllowed {
+		return false
 	}
 	u, err := url.ParseRequestURI(r.target(a.route.Path()))
 	return err == nil && a.route.Unguarded == "" && a.match(r.method, a.route.Host(), u.Path) == a.route.Pattern
@@ -94,10 +97,10 @@ func (a *attack) secrets(r *request, what, text string) {
 // headers checks what every answer must carry, and must not.
 func (a *attack) headers(r *request, what string, got answer) {
 	h := got.header
-	if a.answers(r) && h.Get("X-Request-Id") == "" {
+	if a.answers(r, got) && h.Get("X-Request-Id") == "" {
 		a.found("the answer to %s has no X-Request-ID", what)
 	}
-	if a.answers(r) && !strings.EqualFold(h.Get("X-Content-Type-Options"), "nosniff") && a.route.Unguarded == "" {
+	if a.answers(r, got) && !strings.EqualFold(h.Get("X-Content-Type-Options"), "nosniff") && a.route.Unguarded == "" {
 		a.found("the answer to %s has no X-Content-Type-Options: nosniff", what)
 	}
 	if strings.Contains(h.Get("X-Request-Id"), marker) {
@@ -198,7 +201,7 @@ func (a *attack) types() []string {
 
 // shape checks that an error is the one shape that all of them have.
 func (a *attack) shape(r *request, what string, got answer) {
-	if a.route.Unguarded != "" || !a.answers(r) {
+	if a.route.Unguarded != "" || !a.answers(r, got) {
 		return
 	}
 	if !strings.Contains(got.header.Get("Cache-Control"), "no-store") {

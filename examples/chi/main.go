@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/routeguard/guard"
+	"github.com/routeguard/guard/checklist"
 )
 
 // Caller is the session of this example.
@@ -39,12 +40,9 @@ type EditNote struct {
 
 var notes = map[string]*Note{"1": {Owner: "ada", Text: "Ada's note"}, "2": {Owner: "bob", Text: "Bob's note"}}
 
-func verify(_ context.Context, credential string) (Caller, error) {
-	if credential == "ada-demo" {
-		return Caller{ID: "ada"}, nil
-	}
-	return Caller{}, guard.ErrNoSession
-}
+var callers = map[string]Caller{"ada-demo": {ID: "ada"}, "bob-demo": {ID: "bob"}}
+
+func verify(_ context.Context, credential string) (Caller, error) { return callers[credential], nil } // no ID: a 401
 
 func load(_ context.Context, id string) (*Note, error) { return notes[id], nil }
 
@@ -56,22 +54,23 @@ func edit(_ context.Context, c *guard.Call[Caller, EditNote, *Note]) (Note, erro
 	return Note{Text: c.Input.Text}, nil
 }
 
-// newRouter returns the routes of this example.
-func newRouter(errs *guard.Responder) http.Handler {
-	callers := guard.Bearer(verify)
-	limits := &guard.Limiter{}
+// newRouter returns the routes of this example, and their checklist.
+func newRouter(errs *guard.Responder) (http.Handler, checklist.List) {
+	users, limits := guard.Bearer(verify), &guard.Limiter{}
 	ownNote := guard.Owned("noteID", guard.ParseString, load, (*Note).OwnedBy)
-
-	r := chi.NewRouter()
-	r.Route("/notes/{noteID}", func(r chi.Router) {
-		r.Method("GET", "/", guard.New(callers, guard.NoPayload, ownNote, limits.PerCaller(2, time.Minute).Named("show note"), errs, show))
-		r.Method("PUT", "/", guard.New(callers, guard.JSON[EditNote], ownNote, limits.PerCaller(4, time.Minute).Named("edit note"), errs, edit))
-	})
-	return r
+	r, list := chi.NewRouter(), checklist.List{}
+	handle := func(method, path string, g guard.Guarded) {
+		r.Method(method, path, g)
+		list = append(list, guard.Describe(method+" "+path, g))
+	}
+	handle("GET", "/notes/{noteID}", guard.New(users, guard.NoPayload, ownNote, limits.PerCaller(2, time.Minute).Named("show note"), errs, show))
+	handle("PUT", "/notes/{noteID}", guard.New(users, guard.JSON[EditNote], ownNote, limits.PerCaller(4, time.Minute).Named("edit note"), errs, edit))
+	return r, list
 }
 
 func main() {
-	server := &http.Server{Addr: "127.0.0.1:8080", Handler: newRouter(&guard.Responder{}), ReadHeaderTimeout: 5 * time.Second}
+	router, _ := newRouter(&guard.Responder{})
+	server := &http.Server{Addr: "127.0.0.1:8080", Handler: router, ReadHeaderTimeout: 5 * time.Second}
 	log.Println("try: curl -H 'Authorization: Bearer ada-demo' http://127.0.0.1:8080/notes/1")
 	log.Fatal(server.ListenAndServe())
 }

@@ -2,17 +2,20 @@ package main
 
 import (
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/routeguard/guard"
+	"github.com/routeguard/guard/checklist"
+	"github.com/routeguard/guard/guardtest"
 )
 
 func TestGuardsOnChi(t *testing.T) {
 	t.Parallel()
 	log := &strings.Builder{}
-	h := newRouter(&guard.Responder{Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	h, _ := newRouter(&guard.Responder{Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	tests := []struct {
 		name, method, path, token, body string
 		status                          int
@@ -42,4 +45,26 @@ func TestGuardsOnChi(t *testing.T) {
 	if got := strings.Count(log.String(), "route=/notes/{noteID}"); got != len(tests) {
 		t.Errorf("the log names chi's pattern %d times, want %d:\n%s", got, len(tests), log)
 	}
+}
+
+// The list of a router's guards takes the place of guard.Mux.
+func TestRoutesAreReviewed(t *testing.T) {
+	t.Parallel()
+	_, list := newRouter(&guard.Responder{})
+	guardtest.Golden(t, list, "testdata/routes.golden")
+}
+
+func TestAttack(t *testing.T) {
+	t.Parallel()
+	guardtest.Attack(t, func(*testing.T) (guardtest.Target, guardtest.Fixtures) {
+		router, list := newRouter(&guard.Responder{Log: slog.New(slog.DiscardHandler)})
+		return struct {
+				http.Handler
+				checklist.List
+			}{router, list}, guardtest.Fixtures{
+				Owner:    guardtest.User{ID: "ada", Bearer: "ada-demo", IDs: map[string]string{"noteID": "1"}, Secrets: []string{"Ada's note"}},
+				Stranger: guardtest.User{ID: "bob", Bearer: "bob-demo", IDs: map[string]string{"noteID": "2"}, Secrets: []string{"Bob's note"}},
+				Inputs:   []guardtest.Input{guardtest.Valid("PUT /notes/{noteID}", EditNote{Text: "New"})},
+			}
+	})
 }
