@@ -77,8 +77,12 @@ func (c JWT) GoString() string { return c.String() }
 // LogValue is String, for [log/slog].
 func (c JWT) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// Claims is what a verified token says: Subject, Issuer, ID, KeyID, Audience,
-// ExpiresAt, IssuedAt and NotBefore, and everything else through Decode.
+// Claims is what a verified token says.
+//
+// Subject, Issuer, ID (jti) and KeyID (kid) are strings, Audience is a list of them,
+// ExpiresAt, IssuedAt and NotBefore are times; what is absent is zero. Decode(dst any)
+// error decodes all claims, the service's own among them, into a pointer to a struct:
+// exact names only, and an error where they do not fit.
 //
 // Its text forms and its log value leave out everything but issuer and expiry.
 type Claims = strictjwt.Claims

@@ -15,6 +15,9 @@ import (
 
 // Target is what is attacked: a [guard.Mux], or another router with the checklist of its guards.
 //
+// Hundreds of requests are refused on purpose: give the service's Responder a Log of
+// [log/slog.DiscardHandler], or the findings drown in its records.
+//
 //	struct { http.Handler; checklist.List }{router, list}
 type Target interface {
 	http.Handler

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,13 +23,13 @@ type Routes interface{ Routes() []checklist.Route }
 //	func TestRoutes(t *testing.T) { guardtest.Golden(t, newMux(), "testdata/routes.golden") }
 //
 // A new, changed or weakened route fails the test until somebody has looked at the
-// difference and runs it with GUARD_UPDATE=1, which writes the file. The file is
+// difference and runs it with GUARD_UPDATE=1, which writes the file and its folder. The file is
 // reviewed like code. A missing file fails.
 func Golden(t testing.TB, routes Routes, file string) {
 	t.Helper()
 	got := text(t, routes)
 	if os.Getenv(updateGolden) != "" {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(got), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 		return

@@ -105,7 +105,7 @@ func TestGolden(t *testing.T) {
 	admins := guard.Only(users, caller.Admin)
 	limits := &guard.Limiter{}
 	ten := limits.PerCaller(10, time.Minute)
-	file := filepath.Join(t.TempDir(), "routes.golden")
+	file := filepath.Join(t.TempDir(), "testdata", "routes.golden")
 	if got := golden(t, muxOf(admins, ten), file); !strings.Contains(got, "does not exist") {
 		t.Errorf("without a file: got %q", got)
 	}

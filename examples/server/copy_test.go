@@ -65,11 +65,11 @@ func TestCopy(t *testing.T) {
 
 	// A new route, as the README adds one, fails the golden test until it is reviewed.
 	addRoute(t, filepath.Join(dir, "projects"))
-	const golden = "cd projects && go test -run TestRoutesAreReviewed . "
+	const golden = "cd projects && go test -run 'Reviewed|TestAttack' . "
 	if out, err := try(golden); err == nil || !strings.Contains(out, "GET /greeting") {
 		t.Errorf("got %v, %s, want a failure that shows the new route", err, out)
 	}
-	sh("export GUARD_UPDATE=1; " + golden)
+	sh("cd projects && GUARD_UPDATE=1 go test -run Reviewed .")
 	sh(golden)
 }
 
@@ -79,24 +79,28 @@ func addRoute(t *testing.T, folder string) {
 	_, section, _ := strings.Cut(readOwnREADME(t), "## Add a route")
 	section, _, _ = strings.Cut(section, "\n## ")
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(section, -1)
-	if len(blocks) != 2 {
-		t.Fatalf("got %d blocks of Go, want a new file and a new route", len(blocks))
+	if len(blocks) != 3 {
+		t.Fatalf("got %d blocks of Go, want a new file, a new route and its valid input", len(blocks))
 	}
 	if err := os.WriteFile(filepath.Join(folder, "greeting.go"), []byte(blocks[0][1]), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	routes := filepath.Join(folder, "routes.go")
-	b, err := os.ReadFile(routes)
-	if err != nil {
-		t.Fatal(err)
+	insert := func(file, before, code string) {
+		t.Helper()
+		file = filepath.Join(folder, file)
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Count(string(b), before) != 1 {
+			t.Fatalf("%s has no single %q", file, before)
+		}
+		if err := os.WriteFile(file, []byte(strings.Replace(string(b), before, code+before, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	const before = "\taddPage(mux)\n"
-	if strings.Count(string(b), before) != 1 {
-		t.Fatalf("%s has no single %q", routes, before)
-	}
-	if err := os.WriteFile(routes, []byte(strings.Replace(string(b), before, blocks[1][1]+before, 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	insert("routes.go", "\taddPage(mux)\n", blocks[1][1])
+	insert("attack_test.go", "\t\t\tguardtest.Valid(\"POST /contact\"", blocks[2][1])
 }
 
 // The README's table has the settings that the service reads, no more and no fewer.

@@ -40,7 +40,13 @@ func TestDocumentIsReviewed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(doc, want) {
-		t.Errorf("the document differs from %s: run the test with GUARD_UPDATE=1 and review the difference", file)
+		got, old := strings.Split(string(doc), "\n"), strings.Split(string(want), "\n")
+		n := 0
+		for n < min(len(got), len(old)) && got[n] == old[n] {
+			n++
+		}
+		t.Errorf("the document differs from %s, first in line %d: run the test with GUARD_UPDATE=1 and review the difference\n%s",
+			file, n+1, strings.Join(got[n:min(n+10, len(got))], "\n"))
 	}
 }
 

@@ -44,12 +44,12 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 		guard.Bearer(verify), guard.APIKey("X-API-Key", sessions.fromAPIKey), guard.Cookie(sessionCookie, verify)))
 	admins := guard.Only(users, (*Session).IsAdmin)
 	ownProject := guard.Owned("projectID", guard.ParseUUID, a.store.Project, ownedBy)
+	limits := cfg.limiter(a.shared)
+	perCaller := limits.PerCaller(cfg.callerLimit, time.Minute)
 	errs := &guard.Responder{Log: log, ClientIP: guard.TrustProxies(cfg.proxies...), Map: publicError, Observe: observe(metrics)}
 
 	anyone := guard.AllowOrigins(cfg.origins, guard.Anyone)
 	signedIn := guard.Only(users, (*Session).IsSignedIn)
-	limits := cfg.limiter(a.shared)
-	perCaller := limits.PerCaller(cfg.callerLimit, time.Minute)
 
 	mux := guard.NewMux(errs)
 	if cfg.canSignIn() {

@@ -373,7 +373,7 @@ func explain(alt alternative, t reflect.Type, why string) string {
 		if _, own := ownRules[alt.tag]; own {
 			return fmt.Sprintf("validate: %s is not registered: call RegisterRules on the *validator.Validate", alt.tag)
 		}
-		return fmt.Sprintf("validate: %s is not a rule: write one of validator's, or register it on the *validator.Validate", alt.tag)
+		return fmt.Sprintf("validate: %s is not a rule: write one of validator's, notblank, single_line or web_url, or register it on the *validator.Validate", alt.tag)
 	case strings.HasPrefix(why, "Bad field type"):
 		return fmt.Sprintf("validate: %s cannot judge %s: remove it or change the type", alt.tag, t)
 	case strings.HasPrefix(why, "strconv."):
