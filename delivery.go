@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/routeguard/guard/internal/replay"
@@ -86,6 +87,15 @@ func newDeliveries(c Webhook, window time.Duration) (*deliveries, error) {
 	local, err := replay.New(replay.Config{Size: localDeliveries, Now: c.Now})
 	d.store = local
 	return d, err
+}
+
+// describe is how long delivered messages are remembered and, where that is shared, by what.
+func (d *deliveries) describe() string {
+	text := strings.TrimSuffix(d.keep.String(), "0m0s")
+	if d.shared {
+		text += fmt.Sprintf(" in %T", d.store)
+	}
+	return text
 }
 
 // delivery is one message on its way to the handler.

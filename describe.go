@@ -79,7 +79,7 @@ func step[R any](kind, param string, parse, rule any) checklist.Step {
 func (a *Authenticator[S]) describe() checklist.Who {
 	w := checklist.Who{Anyone: a.anyone, Optional: a.optional, Caller: reflect.TypeFor[S]().String()}
 	if a.message != nil {
-		w.Credentials = []checklist.Credential{{Kind: "signed", Name: a.message.scheme.String(), MaxBody: a.message.maxBody, Kept: a.message.keep}}
+		w.Credentials = []checklist.Credential{a.message.describe()}
 	}
 	if a.check != nil {
 		w.Origins = a.check.Origins()
@@ -96,6 +96,11 @@ func (a *Authenticator[S]) describe() checklist.Who {
 		}
 	}
 	return w
+}
+
+func (s *signed) describe() checklist.Credential {
+	return checklist.Credential{Kind: "signed", Name: s.scheme.String(), MaxBody: s.maxBody, Kept: s.keep,
+		Tolerance: s.verifier.Window() / 2, Remembered: s.deliveries.describe()}
 }
 
 func (d *Decoder[T]) describe() checklist.What {

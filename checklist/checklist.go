@@ -83,6 +83,10 @@ type Credential struct {
 	Name string `json:"name"`
 	// MaxBody caps the signed body, in bytes.
 	MaxBody int64 `json:"maxBody,omitempty"`
+	// Tolerance is how far a signed time may be from now. Zero: no time is signed.
+	Tolerance time.Duration `json:"-"`
+	// Remembered is how long, and where, a delivered message is remembered.
+	Remembered string `json:"remembered,omitempty"`
 	// Kept tells that a wrapped handler sees the credential.
 	Kept bool `json:"kept,omitempty"`
 }

@@ -40,6 +40,17 @@ func (c Credential) String() string {
 	return text
 }
 
+// messages is what becomes of a captured message, such as "within 5m, remembered 24h".
+func (c Credential) messages() string {
+	switch {
+	case c.Remembered == "":
+		return ""
+	case c.Tolerance == 0:
+		return "of any time, remembered " + c.Remembered
+	}
+	return "within " + shortDuration(c.Tolerance) + ", remembered " + c.Remembered
+}
+
 // String is the payload, such as "JSON main.CreateProject 256 KiB".
 func (w What) String() string {
 	parts := []string{w.Kind}

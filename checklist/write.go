@@ -72,6 +72,7 @@ func (r Route) lines() [][2]string {
 		if c.Kind != "bearer" && c.Kind != "signed" {
 			lines = append(lines, [2]string{c.Kind, c.Name})
 		}
+		lines = append(lines, [2]string{"messages", c.messages()})
 	}
 	lines = append(lines, [2]string{"origins", strings.Join(r.Who.Origins, " ")},
 		[2]string{"what", r.What.String()})
@@ -87,6 +88,9 @@ func (r Route) lines() [][2]string {
 	}
 	lines = append(lines, [2]string{"limits", r.Limits.String()}, [2]string{"counted", r.Limits.where()},
 		[2]string{"errors", r.Tell.String()}, [2]string{"ends", string(r.Ending)}, [2]string{"after", strings.Join(r.After, ", ")})
+	for _, member := range told(r.Result) {
+		lines = append(lines, [2]string{"tells", member})
+	}
 	for _, warning := range r.Warnings() {
 		lines = append(lines, [2]string{"look at", warning})
 	}
