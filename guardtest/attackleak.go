@@ -2,6 +2,7 @@ package guardtest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -91,6 +92,23 @@ func (a *attack) secrets(r *request, what, text string) {
 				a.found("the answer to %s holds a secret of %s", what, c.name)
 			}
 		}
+		a.foreignIDs(r, c, what, text)
+	}
+}
+
+// shortestID is the length of the shortest id that is found by chance nowhere.
+const shortestID = 12
+
+// foreignIDs finds ids of what only somebody else may see, on routes that know who is calling.
+func (a *attack) foreignIDs(r *request, c caller, what, text string) {
+	if a.route.Unguarded != "" || a.route.Who.Anyone || isSigned(a.route) || r.by.user(a.s).credentials() == 0 {
+		return
+	}
+	sent := r.target(a.route.Path()) + string(r.body)
+	for _, id := range c.user(a.s).IDs {
+		if len(id) >= shortestID && strings.Contains(text, id) && !strings.Contains(sent, id) && !slices.Contains(slices.Collect(maps.Values(r.by.user(a.s).IDs)), id) {
+			a.found("the answer to %s holds the id of what is of %s", what, c.name)
+		}
 	}
 }
 
@@ -123,13 +141,24 @@ func (a *attack) headers(r *request, what string, got answer) {
 // cookies checks the session cookies that an answer sets.
 func (a *attack) cookies(what string, got answer) {
 	for _, c := range (&http.Response{Header: got.header}).Cookies() {
-		if !a.isCredential(c.Name) {
+		if !a.isCredential(c.Name) && !isToken(c) {
 			continue
 		}
 		if !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode && c.SameSite != http.SameSiteStrictMode {
 			a.found("the answer to %s sets the cookie %s without HttpOnly, Secure and SameSite", what, c.Name)
 		}
 	}
+}
+
+// sessionNames are parts of the names that session cookies have.
+var sessionNames = regexp.MustCompile(`(?i)sess|auth|token|jwt|^sid$`)
+
+// isToken reports whether a cookie looks like a credential, whoever takes it.
+func isToken(c *http.Cookie) bool {
+	if strings.Contains(strings.ToLower(c.Name), "csrf") || strings.Contains(strings.ToLower(c.Name), "xsrf") {
+		return false // scripts are to read it
+	}
+	return strings.HasPrefix(c.Value, "eyJ") || len(c.Value) >= 16 && sessionNames.MatchString(c.Name)
 }
 
 // isCredential reports whether a cookie of the name is a credential of any route.

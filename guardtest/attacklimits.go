@@ -148,6 +148,9 @@ func (a *attack) cheap(l checklist.Limit, network uint32, n int) *request {
 		r.withoutCredentials(a.route)
 		r.by = nobody
 	}
+	if l.Per == "caller" && len(a.route.Who.Roles) == 0 {
+		r.another(a, by, n)
+	}
 	switch {
 	case l.Per == "ip":
 		r.addr = address(network, 0)
@@ -161,6 +164,22 @@ func (a *attack) cheap(l checklist.Limit, network uint32, n int) *request {
 		}
 	}
 	return r
+}
+
+// another uses the caller's credentials in turn: whoever has two is one caller all the same.
+func (r *request) another(a *attack, by caller, n int) {
+	var have []checklist.Credential
+	for _, c := range a.route.Who.Credentials {
+		if by.user(a.s).credential(c.Kind) != "" {
+			have = append(have, c)
+		}
+	}
+	if len(have) < 2 {
+		return
+	}
+	c := have[n%len(have)]
+	r.withoutCredentials(a.route)
+	r.present(c, by.user(a.s).credential(c.Kind))
 }
 
 // broken makes a request one that is refused after the limits.

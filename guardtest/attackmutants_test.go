@@ -95,6 +95,7 @@ type sample struct {
 	revoked  map[string]bool
 	next     int
 	kept     string
+	lists    sync.Map // by caller
 	errs     *guard.Responder
 	limits   *guard.Limiter
 	routes   checklist.List
@@ -217,6 +218,7 @@ func (s *sample) build() *sample {
 	perCaller := s.limits.PerCaller(40, time.Minute)
 	own := guard.Owned("projectID", guard.ParseString, s.project, s.owns)
 	s.readRoutes(users, perCaller, own)
+	s.pagesRoute(users, perCaller)
 	s.writeRoutes(users, perCaller, own)
 	s.publicRoutes(users, perCaller)
 	return s
@@ -241,7 +243,12 @@ func (s *sample) readRoutes(users guard.Authenticator[person], perCaller guard.L
 		return reply, nil
 	}), s.leaky("GET /me")...)
 	s.handle("GET /projects", guard.New(users, guard.NoPayload, guard.NoResource, perCaller, s.errs, func(_ context.Context, c *call[guard.None, guard.None]) ([]project, error) {
-		return s.list(func(p project) bool { return p.Owner == c.Caller.id || s.is("lists what is of others") }), nil
+		mine := s.list(func(p project) bool { return p.Owner == c.Caller.id || s.is("lists what is of others") })
+		if s.is("keeps lists from before a change") {
+			kept, _ := s.lists.LoadOrStore(c.Caller.id, mine)
+			mine = kept.([]project)
+		}
+		return mine, nil
 	}))
 	show := func(_ context.Context, c *call[guard.None, project]) (project, error) { return c.Resource, nil }
 	if s.is("answers 403 for what is of others") {
@@ -445,7 +452,11 @@ func (s *sample) login(_ context.Context, c *guard.Call[guard.Anonymous, sign, g
 	}
 	cookie := mutantCookie.Set(mutantToken("ann", time.Hour), time.Now().Add(time.Hour))
 	cookie.HttpOnly = !s.is("sets a cookie that scripts read")
-	return guard.Reply[string]{Cookies: []*http.Cookie{cookie}, Body: "welcome"}, nil
+	cookies := []*http.Cookie{cookie}
+	if s.is("sets a token in a plain cookie") {
+		cookies = append(cookies, &http.Cookie{Name: "id", Value: cookie.Value, Path: "/"})
+	}
+	return guard.Reply[string]{Cookies: cookies, Body: "welcome"}, nil
 }
 
 // limited is a route whose limit is missing, or is none.
@@ -464,6 +475,8 @@ func (s *sample) limited(users guard.Authenticator[person]) {
 	case "counts by a header":
 		byHeader := guard.PerKey(s.limits, func(_ person, r *http.Request) string { return "of " + r.Header.Get("X-Forwarded-For") }, 7, time.Minute)
 		s.handle("POST /limited", guarded(limit), guarded(byHeader))
+	case "counts each credential alone":
+		s.handle("POST /limited", guarded(limit), guarded(s.byCredential()))
 	case "counts everybody together":
 		s.handle("POST /limited", guarded(limit), guarded(s.limits.Global(7, time.Minute)))
 	default:
@@ -496,6 +509,12 @@ func (s *sample) open() {
 			panic(r.URL.RawQuery)
 		case "tells an error on an open route":
 			http.Error(w, "dial tcp 10.0.0.1:5432: connection refused", http.StatusBadRequest)
+		case "redirects to where the query says":
+			if to := r.URL.Query().Get("return_to"); to != "" {
+				http.Redirect(w, r, to, http.StatusFound)
+			}
+		case "writes the query into a page":
+			fmt.Fprintf(w, "<p>%s</p>", r.URL.Query().Get("q"))
 		case "echoes on an open route":
 			http.Redirect(w, r, "https://"+r.Host+"/", http.StatusFound)
 		}
@@ -613,7 +632,7 @@ func (s *sample) early(_ string, own func() guard.Authorizer[person, project]) [
 func (s *sample) fixtures() Fixtures {
 	user := func(id string) User {
 		token := mutantToken(id, time.Hour)
-		return User{ID: id, Bearer: token, Cookie: token, IDs: map[string]string{"projectID": "p-" + id, "noteID": "n-" + id}}
+		return User{ID: id, Bearer: token, Cookie: token, IDs: map[string]string{"projectID": "p-" + id, "noteID": "n-" + id, "itemID": itemID(id, 1)}}
 	}
 	ann, ben, cat, root := user("ann"), user("ben"), user("cat"), user("root")
 	ann.APIKey = "key-of-ann-0123456789"

@@ -55,6 +55,8 @@ var kinds = []kind{
 	{"refused inputs", (*attack).refusedInputs},
 	{"hostile text", (*attack).hostileText},
 	{"private data", (*attack).privateData},
+	{"pages", (*attack).pages},
+	{"stale answers", (*attack).stale},
 	{"forged headers", (*attack).forgedHeaders},
 	{"methods", (*attack).methods},
 	{"limits", (*attack).limits},

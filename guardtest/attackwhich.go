@@ -301,7 +301,7 @@ func (r *request) pretend(victim User) {
 		id = "admin"
 	}
 	for _, name := range []string{"X-User", "X-User-Id", "X-Userid", "X-Username", "X-Forwarded-User", "X-Remote-User", "Remote-User",
-		"X-Auth-Request-User", "X-Authenticated-User", "X-Authenticated-Userid", "X-Account-Id", "X-Subject", "X-Sub", "X-Impersonate-User",
+		"X-Auth-Request-User", "X-Authenticated-User", "X-Authenticated-Userid", "X-Account-Id", "X-Subject", "X-Sub", "X-Impersonate-User", "X-Impersonate", "X-On-Behalf-Of", "X-View-As", "X-Act-As", "X-Run-As", "X-Sudo", "X-Owner-Id",
 		"X-Tenant", "X-Tenant-Id", "X-Org-Id", "X-Customer-Id"} {
 		r.header.Set(name, id)
 	}
@@ -429,6 +429,8 @@ func (a *attack) junk() {
 			func(*service, *request) {},
 			func(_ *service, r *request) { r.query = marker + "=" + marker + "&role=admin" },
 			func(_ *service, r *request) { r.query = "%zz;" + marker },
+			func(_ *service, r *request) { r.query = everyName("https://" + marker + ".evil.example/") },
+			func(_ *service, r *request) { r.query = everyName("<script>" + marker + "</script>") },
 			func(s *service, r *request) { r.pretend(s.Owner) },
 			func(_ *service, r *request) { r.host = marker + ".evil.example" },
 			func(_ *service, r *request) {
@@ -441,8 +443,21 @@ func (a *attack) junk() {
 			if got.unsendable {
 				a.skip("no id for %s", a.route.Path())
 			}
+			if strings.Contains(string(got.body), "<script>"+marker) {
+				a.found("a page says what the query says, as HTML: %s", got)
+			}
 		}
 	}
+}
+
+// everyName is a query with a value under each name that pages and redirects read.
+func everyName(value string) string {
+	query := url.Values{}
+	for _, name := range []string{"next", "url", "redirect", "redirect_uri", "redirectUrl", "return", "returnTo", "return_to", "returnUrl", "continue", "to",
+		"goto", "dest", "target", "callback", "q", "query", "search", "name", "message", "msg", "error", "title", "text", "html"} {
+		query.Set(name, value)
+	}
+	return query.Encode()
 }
 
 // plain is a request to a route that says nothing of itself.

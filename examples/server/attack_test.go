@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -28,22 +29,26 @@ func (s *service) fixtures(t *testing.T) guardtest.Fixtures {
 		return guardtest.User{ID: id, Bearer: token, Cookie: token, IDs: map[string]string{"projectID": project}}
 	}
 	claim := func(name string, value any) func(jwt.MapClaims) { return func(c jwt.MapClaims) { c[name] = value } }
+	without := func(name string) func(jwt.MapClaims) { return func(c jwt.MapClaims) { delete(c, name) } }
 	alice, bob, admin := user("alice", aliceProject), user("bob", bobProject), user("admin", "")
 	alice.APIKey = store.DemoAPIKey
 	alice.Secrets = []string{"alice@example.com"}
 	bob.Secrets = []string{"bob@example.com", "Family recipe archive", "Scan three generations of handwritten recipe cards"}
 	admin.IDs = map[string]string{"userID": "bob"}
-	name, summary := "A new name", strings.Repeat("A summary. ", 3)
+	s.moreProjects(t, "alice", 2) // so that her list has pages
+	// A token that says more than the database does, which alone counts.
+	claimsAdmin := user("alice", "", claim("role", "admin"), claim("roles", []string{"admin"}), claim("isAdmin", true), claim("admin", true), claim("scope", "admin"))
+	name, summary := "A new street", strings.Repeat("A summary. ", 3) // as the search looks for it
 	return guardtest.Fixtures{
 		Owner: alice, Stranger: bob,
 		Roles: map[string]guardtest.Role{
-			"Session.IsAdmin":    {With: admin},
+			"Session.IsAdmin":    {With: admin, Without: claimsAdmin},
 			"Session.IsSignedIn": {Without: guardtest.User{APIKey: store.DemoAPIKey}},
 		},
 		Inputs: []guardtest.Input{
 			guardtest.Valid("POST /login", Login{Email: "alice@example.com", Password: seedPassword}),
 			guardtest.Refused("POST /login", Login{"alice@example.com", "wrong"}, Login{"nobody@example.com", seedPassword}, Login{"disabled@example.com", seedPassword}),
-			guardtest.Valid("POST /projects", CreateProject{Name: name, Summary: summary, Visibility: "private"}),
+			guardtest.Valid("POST /projects", CreateProject{Name: name, Summary: summary, Visibility: store.VisibilityTeam}),
 			guardtest.Valid("PATCH /projects/{projectID}", UpdateProject{Name: &name}),
 			guardtest.Valid("POST /ai/complete", Completion{Prompt: "Plan a week."}),
 			guardtest.Valid("GET /search", Search{Q: "street"}),
@@ -55,6 +60,15 @@ func (s *service) fixtures(t *testing.T) guardtest.Fixtures {
 		Bad: map[string]guardtest.User{
 			"expired":              user("alice", "", claim("exp", time.Now().Add(-time.Hour).Unix())),
 			"revoked":              user("alice", "", claim("jti", "revoked-1")),
+			"just expired":         user("alice", "", claim("exp", time.Now().Add(-2*time.Minute).Unix())),
+			"of another issuer":    user("alice", "", claim("iss", "https://another.example")),
+			"without an issuer":    user("alice", "", without("iss")),
+			"without an audience":  user("alice", "", without("aud")),
+			"without an id":        user("alice", "", without("jti")),
+			"without an end":       user("alice", "", without("exp")),
+			"of nobody":            user("", ""),
+			"a user's id":          {APIKey: "alice"},
+			"a key's hash":         {APIKey: fmt.Sprintf("%x", store.APIKeyHash(store.DemoAPIKey))},
 			"for another audience": user("alice", "", claim("aud", "another")),
 			"of a disabled user":   user("disabled-user", ""),
 			"of a deleted user":    user("deleted-user", ""),
@@ -63,6 +77,16 @@ func (s *service) fixtures(t *testing.T) guardtest.Fixtures {
 		Sign:    signBilling,
 		SignOut: "POST /logout",
 		Never:   []string{string(s.key), seedPassword, string(billingKey), "$argon2"},
+	}
+}
+
+// moreProjects adds projects of a user.
+func (s *service) moreProjects(t *testing.T, owner string, n int) {
+	t.Helper()
+	for range n {
+		if _, err := s.store.CreateProject(t.Context(), owner, store.NewProject{Name: "Another one", Visibility: store.VisibilityPrivate}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
