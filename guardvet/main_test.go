@@ -37,6 +37,18 @@ var holes = []hole{
 		want: `the handler of "GET /debug" is not known to be guarded`,
 	},
 	{
+		check: "unguarded", file: "server/serve.go",
+		old:  "		next.ServeHTTP(w, r)\n",
+		new:  "		if r.URL.Path == \"/internal/addr\" {\n			fmt.Fprintln(w, r.RemoteAddr)\n			return\n		}\n		next.ServeHTTP(w, r)\n",
+		want: "this answers in front of the guard",
+	},
+	{
+		check: "unguarded", file: "server/serve.go",
+		old:  "	failed := make(chan error, 1)\n",
+		new:  "	go http.ListenAndServe(\":6060\", nil)\n	failed := make(chan error, 1)\n",
+		want: "nil serves http.DefaultServeMux",
+	},
+	{
 		check: "rawbody", file: "server/projects.go",
 		old:  "	p, err := a.store.CreateProject(",
 		new:  "	_, _ = c.Request.Body.Read(nil)\n	p, err := a.store.CreateProject(",
@@ -63,7 +75,7 @@ var holes = []hole{
 	{
 		check: "sqlowner", file: "server/store/projects.go",
 		old:  "WHERE id = ?1 AND owner_id = ?2 RETURNING",
-		new:  "WHERE id = ?1 AND ?2 = ?2 RETURNING",
+		new:  "WHERE id = ?1 AND (owner_id = ?2 OR visibility = 'team') RETURNING",
 		want: "the UPDATE of projects at ",
 	},
 	{

@@ -20,6 +20,8 @@ var (
 	sqlEnd     = regexp.MustCompile(`(?is)\b(?:RETURNING|ORDER\s+BY|LIMIT)\b.*$`)
 	sqlJoined  = regexp.MustCompile(`(?i)\b(?:SELECT|JOIN|USING|FROM)\b`)
 	sqlWord    = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
+	sqlGroup   = regexp.MustCompile(`\([^()]*\)`)
+	sqlOr      = regexp.MustCompile(`(?i)\bOR\b`)
 	sqlLock    = regexp.MustCompile(`(?i)\bFOR\s+(?:NO\s+KEY\s+)?UPDATE\b`)
 )
 
@@ -39,11 +41,30 @@ func parseSQL(text string, fset *token.FileSet, at ast.Node) (reads string, w *w
 	}
 	w = &write{Verb: strings.ToUpper(m[1][:6]), Table: table(m[2]), At: position(fset, at), pos: at}
 	if where := sqlWhere.FindStringSubmatch(text); where != nil {
-		for _, name := range sqlWord.FindAllString(sqlEnd.ReplaceAllString(where[1], ""), -1) {
+		for _, name := range sqlWord.FindAllString(certain(sqlEnd.ReplaceAllString(where[1], "")), -1) {
 			w.Names = append(w.Names, plain(name))
 		}
 	}
 	return "", w, false
+}
+
+// certain is what of a condition must hold: nothing that stands beside an OR.
+func certain(where string) string {
+	for {
+		group := sqlGroup.FindStringIndex(where)
+		if group == nil {
+			break
+		}
+		inner := where[group[0]+1 : group[1]-1]
+		if sqlOr.MatchString(inner) {
+			inner = ""
+		}
+		where = where[:group[0]] + " " + inner + " " + where[group[1]:]
+	}
+	if sqlOr.MatchString(where) {
+		return ""
+	}
+	return where
 }
 
 // table is the last part of a name, without quotes and in lower case.

@@ -24,7 +24,7 @@ Judged, where all of this is certain: a route of guard.Owned; load reads one tab
 a constant SELECT; owns is one comparison, or several joined by &&, of the resource's fields with the
 caller; the handler, or a function that it calls by name in this or another package,
 passes a constant UPDATE or DELETE of the same table to a call; and its WHERE names none of the columns
-that owns compares. Columns are fields by their db or bun tag, or by their name in snake case.
+that owns compares, other than beside an OR. Columns are fields by their db or bun tag, or by their name in snake case.
 
 Fine: a WHERE that names a version, a revision, an etag or updated_at; functions
 that also read FOR UPDATE.

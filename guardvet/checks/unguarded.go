@@ -25,10 +25,14 @@ line or the one above:
 	//guard:unguarded liveness probe
 	mux.HandleFunc("GET /healthz", healthy)
 
-Not judged: other routers; chi's NotFound and MethodNotAllowed; a handler that is
-given to http.Server or http.ListenAndServe directly; what a package registers when
-it is imported (net/http/pprof, expvar); what middleware does in front of a guard;
-tests.`,
+Judged as well, in packages that import guard: nil and functions as the handler of
+http.Server, http.ListenAndServe, http.Serve and their TLS forms; and middleware
+that writes an answer of its own, beyond http.Error, redirects and a bare status.
+
+Not judged: other routers; chi's NotFound and MethodNotAllowed; other handlers that
+are given to a server; what a package registers when it is imported (net/http/pprof,
+expvar), where the default mux is not served; what else middleware does in front of
+a guard; tests.`,
 	Run:       runUnguarded,
 	Requires:  []*analysis.Analyzer{indexer},
 	FactTypes: []analysis.Fact{new(returnsGuard)},
@@ -51,6 +55,9 @@ func runUnguarded(pass *analysis.Pass) (any, error) {
 		if g.returns(f) {
 			pass.ExportObjectFact(f, new(returnsGuard))
 		}
+	}
+	if usesGuard(pass) {
+		g.servers()
 	}
 	for c := range x.in.Root().Preorder((*ast.CallExpr)(nil)) {
 		call := c.Node().(*ast.CallExpr)

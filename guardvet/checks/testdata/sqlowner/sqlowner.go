@@ -40,6 +40,7 @@ func (s *service) routes() {
 	mux.Handle("PUT /d/{id}", guard.New(users, guard.NoPayload, own, app.Slow, app.Errs, guard.After(s.indirect, s.hook)))
 	mux.Handle("PUT /e/{id}", guard.New(users, guard.NoPayload, own, app.Slow, app.Errs, s.unjudged))
 	mux.Handle("PUT /f/{id}", guard.New(users, guard.NoPayload, own, app.Slow, app.Errs, s.locked))
+	mux.Handle("PUT /k/{id}", guard.New(users, guard.NoPayload, own, app.Slow, app.Errs, s.either))
 	mux.Handle("PUT /g/{id}", guard.New(users, guard.NoPayload, team, app.Slow, app.Errs, s.ofTeam))
 	mux.Handle("PUT /h/{id}", guard.New(users, guard.NoPayload, shared, app.Slow, app.Errs, s.byAdmin))
 	mux.Handle("PUT /i/{id}", guard.New(users, guard.NoPayload, unclear, app.Slow, app.Errs, s.byAdmin))
@@ -94,6 +95,12 @@ func (s *service) locked(ctx context.Context, c *call) (guard.None, error) {
 func (s *service) ofTeam(ctx context.Context, c *call) (guard.None, error) {
 	_, _ = s.exec(ctx, `DELETE FROM projects WHERE id = ? AND group_name = ?`, c.Resource.ID, c.Caller.Role)
 	return s.exec(ctx, `DELETE FROM projects WHERE id = ? AND name = ?`, c.Resource.ID, "x") // want `this DELETE of projects`
+}
+
+func (s *service) either(ctx context.Context, c *call) (guard.None, error) {
+	_, _ = s.exec(ctx, `UPDATE projects SET a = 1 WHERE id = ? AND (owner_id = ?) AND (a = 1 OR a = 2)`, c.Resource.ID, c.Caller.ID)
+	_, _ = s.exec(ctx, `UPDATE projects SET a = 1 WHERE id = ? OR owner_id = ?`, c.Resource.ID, c.Caller.ID)               // want `this UPDATE of projects`
+	return s.exec(ctx, `DELETE FROM projects WHERE id = ? AND ((owner_id = ?) OR shared = 1)`, c.Resource.ID, c.Caller.ID) // want `this DELETE of projects`
 }
 
 func (s *service) byAdmin(ctx context.Context, c *call) (guard.None, error) {
