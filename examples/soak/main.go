@@ -4,7 +4,7 @@
 //
 // Run it from the root of the repository. It needs a redis-server; with wrk in PATH, wrk makes most of the good traffic.
 // Two instances share one Redis and one database on disk. Clients reach one over HTTP/1.1 and HTTP/2 without TLS, the other
-// over both with TLS, through a proxy that ends it and talks HTTP/2 to the instance.
+// over both with TLS, through a proxy that ends it.
 //
 // At the end it prints what was sent and answered, and how memory, goroutines and file descriptors went. It fails where a
 // response has a 5xx that no fault explains, where a hostile request was let in, where an answer is not one of the

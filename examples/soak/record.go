@@ -18,6 +18,7 @@ import (
 type record struct {
 	redisDown atomic.Bool
 	redisBack atomic.Int64 // when, in nanoseconds
+	storeSlow atomic.Int64 // when an instance last said that it could not ask Redis
 
 	mu      sync.Mutex
 	answers map[string]map[string]int // by what was sent
@@ -68,18 +69,21 @@ func (r *record) logged(instance, line string) {
 	}
 	var one struct{ Level, Msg string }
 	_ = json.Unmarshal([]byte(line), &one) // valid, as just seen
+	if strings.HasSuffix(one.Msg, "store failed") {
+		r.storeSlow.Store(time.Now().UnixNano())
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.logs[one.Level+" "+one.Msg]++
 }
 
 // explained reports whether a fault of this soak accounts for a 5xx: without Redis, nobody can tell whether a signed message
-// is a repeat. Limits go on by themselves.
+// is a repeat. Limits go on by themselves. A Redis that lives and is too slow, on a busy machine, is said by the instance.
 func (r *record) explained(what string, status int) bool {
 	if status != http.StatusServiceUnavailable || !strings.Contains(what, "webhook") {
 		return false
 	}
-	return r.redisDown.Load() || time.Now().UnixNano()-r.redisBack.Load() < int64(10*time.Second)
+	return r.redisDown.Load() || time.Now().UnixNano()-max(r.redisBack.Load(), r.storeSlow.Load()) < int64(10*time.Second)
 }
 
 // check holds a response against what may be answered to what was sent.
