@@ -59,7 +59,7 @@ func soak(ctx context.Context, duration time.Duration, verbose bool) error {
 		traffic.Go(func() { worker(ctx) })
 	}
 	traffic.Go(func() { world.watch(ctx) })
-	traffic.Go(func() { world.break_(ctx, duration) })
+	traffic.Go(func() { world.disturb(ctx, duration) })
 	traffic.Wait()
 
 	record.print(os.Stdout)

@@ -151,8 +151,8 @@ func (w *world) fail(err error) {
 	w.failed = append(w.failed, err)
 }
 
-// break_ kills Redis and restarts the instances, again and again, with quiet times in between.
-func (w *world) break_(ctx context.Context, duration time.Duration) {
+// disturb kills Redis and restarts the instances, again and again, with quiet times in between.
+func (w *world) disturb(ctx context.Context, duration time.Duration) {
 	step := duration / 12
 	for n := 0; sleep(ctx, step); n++ {
 		if n%3 == 0 {
