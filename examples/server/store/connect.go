@@ -5,15 +5,23 @@ import (
 	"database/sql"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // maxReaders bounds the connections that read a file at the same time.
 const maxReaders = 8
+
+const (
+	busyPatience = 30 * time.Second      // how long Open waits for other processes that open a new file
+	busyPause    = 20 * time.Millisecond // between two attempts, on average
+)
 
 // CheckURL reports what is wrong with a database URL, without opening it. No message repeats the URL.
 func CheckURL(url string) error {
@@ -46,6 +54,27 @@ func connect(ctx context.Context, rawURL string) (*Store, error) {
 	read.SetMaxOpenConns(maxReaders)
 	read.SetMaxIdleConns(maxReaders)
 	return &Store{read: read, write: write, now: time.Now}, nil
+}
+
+// firstConn opens the writer's first connection, which makes a new file a write-ahead-log database. For that step SQLite
+// needs the file alone and does not wait: of two processes that open a new file together, one is refused with
+// SQLITE_BUSY at once, whatever busy_timeout says. The step is tried again until busyPatience has passed; on a file that
+// has been opened before it changes nothing.
+func (s *Store) firstConn(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, busyPatience)
+	defer cancel()
+	for {
+		err := s.write.PingContext(ctx)
+		var refused *sqlite.Error
+		if !errors.As(err, &refused) || refused.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(busyPause/2 + rand.N(busyPause)): // at random, so that two that meet do not meet again
+		}
+	}
 }
 
 // connectMemory opens a database in memory under a name of its own. database/sql may close and replace a connection at

@@ -14,8 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
 // ErrNotFound reports that there is no such row or, where a method takes an owner, that it is not the owner's.
@@ -48,6 +46,9 @@ func Open(ctx context.Context, url string) (*Store, error) {
 }
 
 func (s *Store) start(ctx context.Context) error {
+	if err := s.firstConn(ctx); err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
 	if err := migrate(ctx, s.write, migrationFiles(), s.now); err != nil {
 		return fmt.Errorf("migrate database: %w", err)
 	}
