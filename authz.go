@@ -110,6 +110,18 @@ func (e *notThere) Error() string { return ErrNotFound.Error() + ": " + e.why }
 
 func (e *notThere) Is(target error) bool { return target == ErrNotFound }
 
+// noResource gives everything that is not there for this caller the same bytes,
+// even where Responder.Map has its own words for a missing row.
+func (x *exchange) noResource(ctx context.Context, err error) error {
+	if _, own := err.(*notThere); own && x.tell.Map == nil {
+		return refuseNotFound.Because(err)
+	}
+	if e := x.tell.public(ctx, err); e.Status != http.StatusNotFound {
+		return e
+	}
+	return refuseNotFound.Because(err)
+}
+
 // find parses an id and loads what it names. Whatever is not there is the same
 // ErrNotFound; only a broken store is something else.
 func find[ID, R any](ctx context.Context, r *http.Request, param string, parse func(string) (ID, error),

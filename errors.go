@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"sync/atomic"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/routeguard/guard/internal/input"
 )
@@ -37,6 +34,7 @@ type Error struct {
 	closeConn  bool     // what is left of the body is not worth reading
 	limit      string   // that refused
 	cause      error    // for the log only
+	head       *head    // of the library's own refusals
 }
 
 // FieldError says which part of the caller's own input is wrong, and why.
@@ -102,14 +100,14 @@ func (e *Error) Unwrap() error {
 
 // The refusals of the library itself. Their texts are part of its contract.
 var (
-	refuseUnauthenticated = Fail(http.StatusUnauthorized, "unauthenticated", "Authentication required.")
-	refuseForbidden       = Fail(http.StatusForbidden, "forbidden", "You are not allowed to do this.")
-	refuseOrigin          = Fail(http.StatusForbidden, "cross_origin", "Cross-origin request refused.")
-	refuseNotFound        = Fail(http.StatusNotFound, "not_found", "Not found.")
-	refuseRate            = Fail(http.StatusTooManyRequests, "rate_limited", "Too many requests.")
-	refuseInternal        = Fail(http.StatusInternalServerError, "internal", "Internal error.")
-	refuseUnavailable     = Fail(http.StatusServiceUnavailable, "unavailable", "Temporarily unavailable.")
-	refuseGone            = Fail(statusClientGone, "client_gone", "The client closed the request.")
+	refuseUnauthenticated = ownRefusal(http.StatusUnauthorized, "unauthenticated", "Authentication required.")
+	refuseForbidden       = ownRefusal(http.StatusForbidden, "forbidden", "You are not allowed to do this.")
+	refuseOrigin          = ownRefusal(http.StatusForbidden, "cross_origin", "Cross-origin request refused.")
+	refuseNotFound        = ownRefusal(http.StatusNotFound, "not_found", "Not found.")
+	refuseRate            = ownRefusal(http.StatusTooManyRequests, "rate_limited", "Too many requests.")
+	refuseInternal        = ownRefusal(http.StatusInternalServerError, "internal", "Internal error.")
+	refuseUnavailable     = ownRefusal(http.StatusServiceUnavailable, "unavailable", "Temporarily unavailable.")
+	refuseGone            = ownRefusal(statusClientGone, "client_gone", "The client closed the request.")
 )
 
 // statusClientGone is the log's status for a request whose client went away.
@@ -316,50 +314,4 @@ func (t *Responder) message(f FieldError) (text string) {
 		}
 	}()
 	return t.Message(f)
-}
-
-// appendError appends the body of an error response. It is written by hand so
-// that it cannot fail: it is the last thing that must work.
-func (t *Responder) appendError(b []byte, e *Error, requestID string) []byte {
-	if t.Format == ErrorObject {
-		b = append(b, `{"error":`...)
-		b = appendString(b, e.Message)
-	} else {
-		b = append(b, `{"type":"about:blank","title":`...)
-		b = appendString(b, e.Message)
-		b = append(b, `,"status":`...)
-		b = strconv.AppendInt(b, int64(e.Status), 10)
-	}
-	b = append(b, `,"code":`...)
-	b = appendString(b, e.Code)
-	b = append(b, `,"requestId":`...)
-	b = appendString(b, requestID)
-	for i, f := range t.fields(e.Fields) {
-		if i == 0 {
-			b = append(b, `,"errors":[{"pointer":`...)
-		} else {
-			b = append(b, `},{"pointer":`...)
-		}
-		b = appendString(b, f.Pointer)
-		b = append(b, `,"code":`...)
-		b = appendString(b, f.Code)
-		b = append(b, `,"message":`...)
-		b = appendString(b, f.Message)
-	}
-	if len(e.Fields) > 0 {
-		b = append(b, "}]"...)
-	}
-	return append(b, "}\n"...)
-}
-
-func (f Format) contentType() string {
-	if f == ErrorObject {
-		return "application/json; charset=utf-8"
-	}
-	return "application/problem+json"
-}
-
-func appendString(b []byte, s string) []byte {
-	q, _ := jsontext.AppendQuote(b, s) // invalid UTF-8 becomes U+FFFD; the error says only that
-	return q
 }

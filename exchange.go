@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -43,6 +44,24 @@ func (x *exchange) set(h http.Header, name, value string) {
 	h[name] = x.values[:1:1]
 	x.values = x.values[1:]
 }
+
+// decimal is strconv.FormatInt, without an allocation for the lengths of most bodies.
+func decimal(n int64) string {
+	const width = 3
+	if n < 100 || n >= int64(len(threeDigits)/width) {
+		return strconv.FormatInt(n, 10)
+	}
+	return threeDigits[width*n:][:width]
+}
+
+// threeDigits is "000" to "999".
+var threeDigits = func() string {
+	var b []byte
+	for n := range 1000 {
+		b = fmt.Appendf(b, "%03d", n)
+	}
+	return string(b)
+}()
 
 // unsafe reports whether a method may change something (RFC 9110, section 9.2.1).
 // What answers it, such as a new session's token, must not be stored.

@@ -139,11 +139,17 @@ type pipeline[S Principal, T, R any] struct {
 	limits limitPlan[S, T]
 	tell   *Responder
 	end    ending[S, T, R]
+	nobody *Error // what who says of a request without a credential
 }
 
 // stages is the life of a request: the stages in their order, top to bottom. Each
 // one passes, or returns the error that ends the request.
 func (p *pipeline[S, T, R]) stages(x *exchange) error {
+	if len(p.limits.session) == 0 && p.who.missing(x.r) {
+		x.stage = StageWho
+		return p.nobody // before anything is made for a handler
+	}
+
 	// One allocation, which is never used again: the handler may keep any of it.
 	own := &struct {
 		call    Call[S, T, R]
@@ -209,18 +215,6 @@ func (p *pipeline[S, T, R]) stages(x *exchange) error {
 	return nil
 }
 
-// noResource gives everything that is not there for this caller the same bytes,
-// even where Responder.Map has its own words for a missing row.
-func (x *exchange) noResource(ctx context.Context, err error) error {
-	if _, own := err.(*notThere); own && x.tell.Map == nil {
-		return refuseNotFound.Because(err)
-	}
-	if e := x.tell.public(ctx, err); e.Status != http.StatusNotFound {
-		return e
-	}
-	return refuseNotFound.Because(err)
-}
-
 func build[S Principal, T, R any](maker string, who Authenticator[S], what func() Decoder[T], which func() Authorizer[S, R], limit Limit,
 	tell *Responder, end ending[S, T, R]) *Guard[T] {
 	p := &pipeline[S, T, R]{who: who, tell: tell, end: end}
@@ -252,11 +246,12 @@ func build[S Principal, T, R any](maker string, who Authenticator[S], what func(
 		p.limits.bound(tell.timeout())
 	}
 	g.plan = p.describe(limit)
-	asks := p.who.unauthenticated(nil, nil).challenges
+	p.nobody = p.who.unauthenticated(nil, errNoCredential)
 	stages := p.stages
 	g.serve = func(w http.ResponseWriter, r *http.Request) {
 		x := newExchange(p.tell, w, r)
-		x.private, x.asks, x.route = !p.who.anyone || unsafe(r.Method), asks, r.Pattern
+		x.private, x.asks, x.route = !p.who.anyone || unsafe(r.Method), p.nobody.challenges, r.Pattern
+		x.policies = p.limits.policies
 		x.do(stages)
 		x.recycle()
 	}

@@ -98,5 +98,5 @@ func (x *exchange) announce(retryAfter time.Duration) {
 			b.WriteString(";t=" + strconv.FormatInt(wholeSeconds(q.wait), 10))
 		}
 	}
-	x.w.Header()["Ratelimit"] = []string{b.String()}
+	x.set(x.w.Header(), "Ratelimit", b.String())
 }

@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -46,17 +45,18 @@ type replier interface {
 
 // exchange is one request on its way through the stages, and its response.
 type exchange struct {
-	tell    *Responder
-	route   string
-	private bool     // the response may hold private data
-	asks    []string // the challenges of the route's first answer
-	w       http.ResponseWriter
-	r       *http.Request
-	start   time.Time
-	id      string
-	addr    netip.Addr
-	caller  string
-	stage   Stage
+	tell     *Responder
+	route    string
+	private  bool     // the response may hold private data
+	asks     []string // the challenges of the route's first answer
+	policies string   // the RateLimit-Policy field
+	w        http.ResponseWriter
+	r        *http.Request
+	start    time.Time
+	id       string
+	addr     netip.Addr
+	caller   string
+	stage    Stage
 
 	taken    []taken  // charges that depend on the outcome
 	places   []func() // in flight, to be given back
@@ -98,6 +98,9 @@ func (x *exchange) begin() error {
 	x.set(h, "X-Content-Type-Options", "nosniff")
 	if x.private {
 		x.set(h, "Cache-Control", "no-store")
+	}
+	if x.policies != "" {
+		x.set(h, "Ratelimit-Policy", x.policies)
 	}
 	return err
 }
@@ -259,16 +262,14 @@ func (x *exchange) unread() bool {
 	return x.stage < StageWhat && !x.bodyRead && (n < 0 || n > cheap || n > 0 && x.r.Header["Expect"] != nil)
 }
 
-func retryAfter(d time.Duration) string {
-	return strconv.FormatInt(wholeSeconds(d), 10)
-}
+func retryAfter(d time.Duration) string { return decimal(wholeSeconds(d)) }
 
 // send writes a whole response. An error means that the client is gone: there is
 // nobody left to tell.
 func (x *exchange) send(status int, body []byte) {
 	x.wrote, x.status = true, status
 	if body != nil {
-		x.set(x.w.Header(), "Content-Length", strconv.Itoa(len(body)))
+		x.set(x.w.Header(), "Content-Length", decimal(int64(len(body))))
 	}
 	x.w.WriteHeader(status)
 	if body != nil && x.r.Method != http.MethodHead {

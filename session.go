@@ -214,6 +214,25 @@ type credential[S Principal] struct {
 	way    *way[S]
 }
 
+// missing reports whether authenticate will find no credential, and need one. It looks
+// no further than for the fields: what is in them is authenticate's part.
+func (a *Authenticator[S]) missing(r *http.Request) bool {
+	for i := range a.ways {
+		if len(r.Header[a.ways[i].field()]) > 0 {
+			return false
+		}
+	}
+	return len(a.ways) > 0 && !a.optional
+}
+
+// field is the header field that holds the credential.
+func (w *way[S]) field() string {
+	if w.kind == "cookie" {
+		return "Cookie"
+	}
+	return w.name
+}
+
 // authenticate is stage 2. Only the header section is read, unless a message is
 // signed.
 func (a *Authenticator[S]) authenticate(ctx context.Context, x *exchange) (credential[S], error) {

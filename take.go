@@ -24,9 +24,6 @@ type claim struct {
 
 // beforeSession is stage 1.
 func (p *limitPlan[S, T]) beforeSession(ctx context.Context, x *exchange) error {
-	if p.policies != "" {
-		x.w.Header()["Ratelimit-Policy"] = []string{p.policies}
-	}
 	var nobody S
 	return p.take(ctx, x, p.session, nobody, nil)
 }
