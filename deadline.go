@@ -2,7 +2,7 @@ package guard
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,11 +14,14 @@ import (
 type deadline struct {
 	parent context.Context
 	at     time.Time
+	armed  atomic.Pointer[armed] // nil until somebody waits
+	ended  atomic.Bool
+}
 
-	mu     sync.Mutex
-	armed  context.Context // nil until somebody waits
+// armed is the context that a deadline has become.
+type armed struct {
+	context.Context
 	cancel context.CancelFunc
-	ended  bool
 }
 
 // start makes d, which is new, a child of parent that ends at the given time, or
@@ -32,25 +35,29 @@ func (d *deadline) start(parent context.Context, at time.Time) context.Context {
 }
 
 func (d *deadline) arm() context.Context {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.armed == nil {
-		d.armed, d.cancel = context.WithDeadline(d.parent, d.at)
-		if d.ended { // a goroutine that outlived its request
-			d.cancel()
-		}
+	if a := d.armed.Load(); a != nil {
+		return a.Context
 	}
-	return d.armed
+	ctx, cancel := context.WithDeadline(d.parent, d.at)
+	a := &armed{ctx, cancel}
+	if !d.armed.CompareAndSwap(nil, a) {
+		cancel()
+		a = d.armed.Load()
+	}
+	// Either end sees what was armed, or this sees that it has ended: a goroutine
+	// that outlived its request.
+	if d.ended.Load() {
+		a.cancel()
+	}
+	return a.Context
 }
 
 // end releases what was armed. It ends the context for whoever still holds it, and
 // does nothing to one that was never started.
 func (d *deadline) end() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.ended = true
-	if d.cancel != nil {
-		d.cancel()
+	d.ended.Store(true)
+	if a := d.armed.Load(); a != nil {
+		a.cancel()
 	}
 }
 
@@ -59,10 +66,7 @@ func (d *deadline) Deadline() (time.Time, bool) { return d.at, true }
 func (d *deadline) Done() <-chan struct{} { return d.arm().Done() }
 
 func (d *deadline) Err() error {
-	d.mu.Lock()
-	armed, ended := d.armed, d.ended
-	d.mu.Unlock()
-	if armed == nil && !ended && d.parent.Err() == nil && time.Now().Before(d.at) {
+	if d.armed.Load() == nil && !d.ended.Load() && d.parent.Err() == nil && time.Now().Before(d.at) {
 		return nil
 	}
 	return d.arm().Err()
@@ -71,11 +75,8 @@ func (d *deadline) Err() error {
 // Value goes through the armed context, so that package context finds there what
 // Done belongs to, and needs no goroutine to watch it.
 func (d *deadline) Value(key any) any {
-	d.mu.Lock()
-	armed := d.armed
-	d.mu.Unlock()
-	if armed != nil {
-		return armed.Value(key)
+	if a := d.armed.Load(); a != nil {
+		return a.Value(key)
 	}
 	return d.parent.Value(key)
 }

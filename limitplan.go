@@ -67,9 +67,9 @@ type counter struct {
 	under  atomic.Pointer[bucketName]
 }
 
-// bucketName is the digest of all that a rule's keys have in common.
+// bucketName is what all uses of a rule under one name have in common.
 type bucketName struct {
-	name   string
+	usedUp // with the name
 	digest bucket.Key
 }
 

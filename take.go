@@ -209,10 +209,10 @@ func (x *exchange) takeHere(m *memory, group []claim) error {
 // digest returns what the keys of w's counter have in common, and keeps it: a
 // guard is usually registered under one pattern.
 func (w *claim) digest(m *memory) bucket.Key {
-	if kept := w.under.Load(); kept != nil && kept.name == w.in {
+	if kept := w.under.Load(); kept != nil && kept.in == w.in {
 		return kept.digest
 	}
-	made := &bucketName{w.in, m.under(w.in, w.scope, w.bucket)}
+	made := &bucketName{usedUp{w.counter, w.in}, m.under(w.in, w.scope, w.bucket)}
 	w.under.CompareAndSwap(nil, made)
 	return made.digest
 }
@@ -257,7 +257,7 @@ func (x *exchange) verdict(store Store, group []claim, out []Decision, ok bool) 
 	e.RetryAfter = time.Second
 	if longest >= 0 {
 		w := &group[longest]
-		e.cause, e.limit = &usedUp{w.counter, w.in}, w.label
+		e.cause, e.limit = w.usedUp(), w.label
 		if d := out[longest].RetryAfter; d != 0 {
 			e.RetryAfter = d
 		}
@@ -283,6 +283,13 @@ func (u *usedUp) Error() string {
 	return fmt.Sprintf("limit %q of %q (%s) is used up", u.of.label, u.in, u.of.describe())
 }
 
+func (w *claim) usedUp() *usedUp {
+	if kept := w.under.Load(); kept != nil && kept.in == w.in {
+		return &kept.usedUp
+	}
+	return &usedUp{w.counter, w.in}
+}
+
 // enter takes a place in flight. It is given back when the request ends.
 func (x *exchange) enter(ctx context.Context, w *claim) error {
 	charge, l := w.charge(), w.limiter
@@ -298,7 +305,7 @@ func (x *exchange) enter(ctx context.Context, w *claim) error {
 		return err
 	}
 	if !ok {
-		e := refuseRate.Because(&usedUp{w.counter, w.in})
+		e := refuseRate.Because(w.usedUp())
 		e.limit, e.RetryAfter = w.label, time.Second
 		return e
 	}
