@@ -247,11 +247,21 @@ func (t *Responder) unwrap(ctx context.Context, err error) (refusal *Error) {
 	case errors.As(err, &body):
 		return t.invalid(body.Failure)
 	case ctx.Err() == context.Canceled:
-		return refuseGone.Because(err)
+		return canceled(ctx, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return refuseUnavailable.Because(err)
 	}
 	return refuseInternal.Because(err)
+}
+
+// canceled tells a client that went away, where net/http cancels the context without
+// a cause, from a service that ends its requests and says why: there, the client is
+// waiting for an answer.
+func canceled(ctx context.Context, err error) *Error {
+	if why := context.Cause(ctx); why != context.Canceled {
+		return refuseUnavailable.Because(fmt.Errorf("canceled: %w (%w)", why, err))
+	}
+	return refuseGone.Because(err)
 }
 
 // mapped applies the service's own Map. An error that Map drops stays an error,

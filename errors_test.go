@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +151,40 @@ func TestWhatTheCallerLearns(t *testing.T) {
 			}
 			if cause, _ := l[0]["cause"].(string); !strings.Contains(cause, tt.cause) {
 				t.Errorf("got cause %q, want %q in it", cause, tt.cause)
+			}
+		})
+	}
+}
+
+// A client that went away needs no answer; one whose service ends its requests does.
+func TestWhoCanceledTheRequest(t *testing.T) {
+	t.Parallel()
+	stopping := errors.New("the service is stopping")
+	for _, tt := range []struct {
+		name   string
+		why    error
+		status int
+		code   string
+	}{
+		{name: "the client", why: nil, status: 499, code: "client_gone"},
+		{name: "the service, with a cause", why: stopping, status: 503, code: "unavailable"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			base, cancel := context.WithCancelCause(t.Context())
+			errs, log := logged()
+			h := open(errs, func(ctx context.Context, _ *call) (string, error) {
+				cancel(tt.why)
+				<-ctx.Done()
+				return "", fmt.Errorf("query: %w", ctx.Err())
+			})
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequestWithContext(base, "GET", "/", nil))
+			checkRefusal(t, w.Result(), tt.status, tt.code)
+			l := log.records(t)
+			cause, _ := l[0]["cause"].(string)
+			if !strings.Contains(cause, "query: ") || tt.why != nil && !strings.Contains(cause, tt.why.Error()) {
+				t.Errorf("got cause %q, want both errors in it", cause)
 			}
 		})
 	}

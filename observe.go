@@ -51,7 +51,7 @@ type Event struct {
 	ClientIP  netip.Addr // invalid where the socket has no IP address
 	Caller    string     // Subject of the session, empty before it is known
 	Stage     Stage      // where the request ended
-	Status    int        // as sent; 499 where the client had gone
+	Status    int        // as sent; 499 where the client had gone: its context was canceled without a cause
 	Code      string     // of the refusal, empty on success
 	Limit     string     // the limit that refused: its name, or its kind such as "ip"
 	Err       error      // the private cause, nil on success

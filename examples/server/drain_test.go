@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/routeguard/guard"
 )
 
 // drained is a service under load that is told to stop.
@@ -320,6 +322,37 @@ func TestStoppingEndsWithItsLimit(t *testing.T) {
 		t.Errorf("got %v, want an error: a request was lost", err)
 	}
 	close(release)
+}
+
+// A request that is cut off learns why: its guard answers 503, not as if its client had gone.
+func TestStoppingSaysWhy(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := load(t, map[string]string{"DRAIN_TIMEOUT": "1ms"})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	slow := guard.New(guard.Anyone, guard.NoPayload, guard.NoResource, guard.Unlimited("a test"), &guard.Responder{Log: c.logger(io.Discard)},
+		func(ctx context.Context, _ *guard.Call[guard.Anonymous, guard.None, guard.None]) (guard.None, error) {
+			stop()
+			<-ctx.Done()
+			return guard.None{}, ctx.Err()
+		})
+	done := make(chan error, 1)
+	go func() { done <- new(app).serve(ctx, c, c.logger(io.Discard), slow, listener) }()
+	response, err := http.Get("http://" + listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("got status %d, want 503", response.StatusCode)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("got %v, want none: the request was answered", err)
+	}
 }
 
 // A second signal does not wait for the drain.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -12,11 +13,13 @@ import (
 // windDown is how long handlers that were cut off may take to end, and the last traces to be sent.
 const windDown = 5 * time.Second
 
+var errStopping = errors.New("the service is stopping")
+
 // serve answers requests until ctx ends, and then those that are under way. After ctx has ended it returns within
 // DRAIN_DELAY + DRAIN_TIMEOUT + windDown.
 func (a *app) serve(ctx context.Context, cfg config, log *slog.Logger, handler http.Handler, listener net.Listener) error {
-	requests, cutOff := context.WithCancel(context.WithoutCancel(ctx))
-	defer cutOff()
+	requests, cutOff := context.WithCancelCause(context.WithoutCancel(ctx)) // with a cause, a cut off request is a 503
+	defer cutOff(nil)
 	server := &http.Server{
 		Handler:           a.tracing.handler(a.partWhenStopping(handler)),
 		ReadHeaderTimeout: min(5*time.Second, cfg.readTimeout),
@@ -45,7 +48,7 @@ func (a *app) serve(ctx context.Context, cfg config, log *slog.Logger, handler h
 		return err
 	case <-time.After(cfg.drainDelay):
 	}
-	if err := a.drain(server, cfg.drainTimeout, log, cutOff); err != nil {
+	if err := a.drain(server, cfg.drainTimeout, log, func() { cutOff(errStopping) }); err != nil {
 		return fmt.Errorf("stop: %w", err)
 	}
 	log.Info("stopped")
