@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -38,7 +39,7 @@ func Owned[S Principal, ID, R any](param string, parse func(string) (ID, error),
 	owns func(resource R, caller S) bool) func() Authorizer[S, R] {
 	mustBe("Owned", check{"param", param != ""}, check{"parse", parse != nil}, check{"load", load != nil}, check{"owns", owns != nil})
 	a := Authorizer[S, R]{steps: []checklist.Step{step[R]("Owned", param, parse, owns)}, owned: true}
-	foreign := &notThere{"{" + param + "} belongs to someone else"}
+	foreign := newNotThere("{" + param + "} belongs to someone else")
 	a.resolve = func(ctx context.Context, r *http.Request, caller S) (R, error) {
 		resource, err := find(ctx, r, param, parse, load)
 		if err != nil {
@@ -103,8 +104,18 @@ func NoResource[S Principal]() Authorizer[S, None] {
 	}
 }
 
-// notThere is an ErrNotFound that is made once: who probes ids causes many.
-type notThere struct{ why string }
+// notThere is an ErrNotFound that is made once, with its refusal: who probes ids
+// causes many.
+type notThere struct {
+	why     string
+	refusal *Error
+}
+
+func newNotThere(why string) *notThere {
+	e := &notThere{why: why}
+	e.refusal = refuseNotFound.Because(e)
+	return e
+}
 
 func (e *notThere) Error() string { return ErrNotFound.Error() + ": " + e.why }
 
@@ -113,14 +124,32 @@ func (e *notThere) Is(target error) bool { return target == ErrNotFound }
 // noResource gives everything that is not there for this caller the same bytes,
 // even where Responder.Map has its own words for a missing row.
 func (x *exchange) noResource(ctx context.Context, err error) error {
-	if _, own := err.(*notThere); own && x.tell.Map == nil {
-		return refuseNotFound.Because(err)
+	if x.tell.Map == nil {
+		switch e := err.(type) {
+		case *notThere:
+			return e.refusal
+		case *notLoaded:
+			if e.cause == ErrNotFound || e.cause == sql.ErrNoRows {
+				return refuseNotFound.Because(err)
+			}
+		}
 	}
 	if e := x.tell.public(ctx, err); e.Status != http.StatusNotFound {
 		return e
 	}
 	return refuseNotFound.Because(err)
 }
+
+// notLoaded is what a loader said. Its text is made when the log asks for it, so that
+// a row that is missing takes no longer to say than one that belongs to someone else.
+type notLoaded struct {
+	param string
+	cause error
+}
+
+func (e *notLoaded) Error() string { return "load {" + e.param + "}: " + e.cause.Error() }
+
+func (e *notLoaded) Unwrap() error { return e.cause }
 
 // find parses an id and loads what it names. Whatever is not there is the same
 // ErrNotFound; only a broken store is something else.
@@ -140,7 +169,7 @@ func find[ID, R any](ctx context.Context, r *http.Request, param string, parse f
 	}
 	resource, err := load(ctx, id)
 	if err != nil {
-		return none, fmt.Errorf("load {%s}: %w", param, err)
+		return none, &notLoaded{param, err}
 	}
 	if isMissing(resource) {
 		return none, fmt.Errorf("%w: load {%s} returned a nil or zero value", ErrNotFound, param)

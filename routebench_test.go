@@ -51,6 +51,7 @@ var (
 	routeSecret = []byte("0123456789abcdef0123456789abcdef")
 	ownRow      = uuid.MustParse("0198f000-0000-7000-8000-0000000000a1")
 	foreignRow  = uuid.MustParse("0198f000-0000-7000-8000-0000000000b2")
+	missingRow  = uuid.MustParse("0198f000-0000-7000-8000-0000000000c3")
 )
 
 const (
@@ -201,6 +202,7 @@ func BenchmarkRoute(b *testing.B) {
 		{name: "unknown field", settings: routeSettings{perMin: never}, client: newClient(ownRow, token, `{"name":"Apollo","admin":true}`), want: http.StatusBadRequest},
 		{name: "invalid field", settings: routeSettings{perMin: never}, client: newClient(ownRow, token, `{"name":"A","visibility":"team"}`), want: http.StatusBadRequest},
 		{name: "another's row", settings: routeSettings{perMin: never}, client: newClient(foreignRow, token, routeBody), want: http.StatusNotFound},
+		{name: "a missing row", settings: routeSettings{perMin: never}, client: newClient(missingRow, token, routeBody), want: http.StatusNotFound},
 	}
 	for _, bb := range benchmarks {
 		b.Run(bb.name, func(b *testing.B) {

@@ -31,7 +31,8 @@ func TestRouteAllocations(t *testing.T) {
 		{name: "rate limited", perMin: 1, client: newClient(ownRow, token, routeBody), status: http.StatusTooManyRequests, most: 8},
 		{name: "bad JSON", client: newClient(ownRow, token, `{"name":"Apollo",`), status: http.StatusBadRequest, most: 15},
 		{name: "an unknown field", client: newClient(ownRow, token, `{"admin":true}`), status: http.StatusBadRequest, most: 12},
-		{name: "another's row", client: newClient(foreignRow, token, routeBody), status: http.StatusNotFound, most: 8},
+		{name: "another's row", client: newClient(foreignRow, token, routeBody), status: http.StatusNotFound, most: 5},
+		{name: "a missing row", client: newClient(missingRow, token, routeBody), status: http.StatusNotFound, most: 7},
 	}
 	for _, tt := range tests {
 		if tt.perMin == 0 {
