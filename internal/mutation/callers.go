@@ -254,9 +254,15 @@ var which = []mutation{
 	},
 	{
 		id: "resource-broken-store-is-404", file: "authz.go",
-		old:  `return none, fmt.Errorf("load {%s}: %w", param, err)`,
+		old:  `return none, &notLoaded{param, err}`,
 		new:  `return none, fmt.Errorf("%w: load {%s}: %w", ErrNotFound, param, err)`,
 		rule: "a broken store is no missing row",
+	},
+	{
+		id: "resource-any-cause-is-404", file: "authz.go",
+		old:  `if e.cause == ErrNotFound || e.cause == sql.ErrNoRows {`,
+		new:  `if e.cause != nil {`,
+		rule: "only what says so is a missing row",
 	},
 	{
 		id: "id-malformed-is-500", file: "authz.go",

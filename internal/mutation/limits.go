@@ -106,8 +106,8 @@ var abuse = []mutation{
 	},
 	{
 		id: "limit-places-unbounded", file: "take.go",
-		old:  "if !ok {\n\t\te := refuseRate.Because(&usedUp{w.counter, w.in})",
-		new:  "if !ok && false {\n\t\te := refuseRate.Because(&usedUp{w.counter, w.in})",
+		old:  "if !ok {\n\t\te := refuseRate.Because(w.usedUp())",
+		new:  "if !ok && false {\n\t\te := refuseRate.Because(w.usedUp())",
 		rule: "there are no more in flight than there are places",
 	},
 	{

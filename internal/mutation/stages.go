@@ -120,21 +120,21 @@ var pipeline = []mutation{
 		rule: "the stages are bounded in time",
 	},
 	{
-		id: "stages-missing-told-apart", file: "guard.go",
+		id: "stages-missing-told-apart", file: "authz.go",
 		old:  "if e := x.tell.public(ctx, err); e.Status != http.StatusNotFound {\n\t\treturn e\n\t}\n\treturn refuseNotFound.Because(err)",
 		new:  "return x.tell.public(ctx, err)",
 		rule: "everything that is not there has the same bytes, whatever Map says",
 	},
 	{
 		id: "stages-get-is-cacheable", file: "guard.go",
-		old:  `!p.who.anyone || unsafe(r.Method), asks`,
-		new:  `unsafe(r.Method), asks`,
+		old:  `!p.who.anyone || unsafe(r.Method), p.nobody`,
+		new:  `unsafe(r.Method), p.nobody`,
 		rule: "what a session sees is not stored by caches",
 	},
 	{
 		id: "stages-post-is-cacheable", file: "guard.go",
-		old:  `!p.who.anyone || unsafe(r.Method), asks`,
-		new:  `!p.who.anyone, asks`,
+		old:  `!p.who.anyone || unsafe(r.Method), p.nobody`,
+		new:  `!p.who.anyone, p.nobody`,
 		rule: "the answer to an unsafe method is not stored by caches",
 	},
 	{
@@ -370,12 +370,40 @@ var responses = []mutation{
 		rule: "a wrapped handler's refusal is a failed try",
 	},
 	{
-		id: "error-text-leaks", file: "errors.go",
-		old: `		b = append(b, ` + "`" + `{"type":"about:blank","title":` + "`" + `...)
-		b = appendString(b, e.Message)`,
-		new: `		b = append(b, ` + "`" + `{"type":"about:blank","title":` + "`" + `...)
-		b = appendString(b, e.Error())`,
+		id: "error-text-leaks", file: "problem.go",
+		old:  `return words{e.Status, e.Code, e.Message}`,
+		new:  `return words{e.Status, e.Code, e.Error()}`,
 		rule: "the cause of a refusal is for the log alone",
+	},
+	{
+		id: "error-head-of-another", file: "problem.go",
+		old:  `h != nil && h.of == e.words()`,
+		new:  `h != nil`,
+		rule: "what was made once is sent for the words that it was made of",
+	},
+	{
+		id: "error-stopping-is-a-lost-client", file: "errors.go",
+		old:  `why != context.Canceled {`,
+		new:  `why != context.Canceled && false {`,
+		rule: "a service that ends a request answers it",
+	},
+	{
+		id: "stages-credential-skipped", file: "guard.go",
+		old:  `len(p.limits.session) == 0 && p.who.missing(x.r)`,
+		new:  `p.who.missing(x.r)`,
+		rule: "who shows no credential is counted first",
+	},
+	{
+		id: "session-missing-where-none-is-needed", file: "session.go",
+		old:  `return len(a.ways) > 0 && !a.optional`,
+		new:  `return len(a.ways) > 0`,
+		rule: "AllowAnonymous lets callers without a credential in",
+	},
+	{
+		id: "session-missing-looks-at-one-way", file: "session.go",
+		old:  "if len(r.Header[a.ways[i].field()]) > 0 {",
+		new:  "if i == 0 && len(r.Header[a.ways[i].field()]) > 0 {",
+		rule: "each of the credentials of FirstOf counts",
 	},
 	{
 		id: "error-unknown-is-public", file: "errors.go",
