@@ -331,6 +331,19 @@ func TestWhoMistakes(t *testing.T) {
 	}
 }
 
+// A caller without a credential is refused early, and counted like any other before.
+func TestCallersWithoutACredentialAreCounted(t *testing.T) {
+	t.Parallel()
+	errs, _ := logged()
+	who := guard.Bearer(func(context.Context, string) (User, error) { return User{}, guard.ErrNoSession })
+	h := route("POST /", errs, guard.New(who, guard.NoPayload, guard.NoResource, (&guard.Limiter{}).PerIP(2, time.Hour), errs, whoami[User]))
+	for i, want := range []int{401, 401, 429} {
+		if got := send(h, "POST", "/", "").StatusCode; got != want {
+			t.Errorf("request %d: got status %d, want %d", i+1, got, want)
+		}
+	}
+}
+
 // Nobody reads the answer, and the store is not to blame.
 func TestCallersWhoGoAwayWhileTheyAreVerified(t *testing.T) {
 	t.Parallel()

@@ -261,7 +261,7 @@ var which = []mutation{
 	{
 		id: "resource-any-cause-is-404", file: "authz.go",
 		old:  `if e.cause == ErrNotFound || e.cause == sql.ErrNoRows {`,
-		new:  `if e.cause != nil {`,
+		new:  `if e.cause == ErrNotFound || e.cause == sql.ErrNoRows || e.cause != nil {`,
 		rule: "only what says so is a missing row",
 	},
 	{
