@@ -143,12 +143,9 @@ func (s *scratch) readAll(w http.ResponseWriter, r *http.Request, limit int64) e
 		// The original writer lets net/http close the connection. A declared length is enforced by the server itself.
 		body = http.MaxBytesReader(w, r.Body, limit)
 	}
-	if r.ContentLength > int64(cap(s.buf)) && r.ContentLength < maxPooledBuffer {
-		s.buf = make([]byte, 0, r.ContentLength+1)
-	}
 	for idle := 0; idle < maxIdleReads; idle++ {
 		if len(s.buf) == cap(s.buf) {
-			s.grow()
+			s.grow(r.ContentLength)
 		}
 		n, err := body.Read(s.buf[len(s.buf):cap(s.buf)])
 		if n > 0 {
@@ -172,9 +169,16 @@ func (s *scratch) readAll(w http.ResponseWriter, r *http.Request, limit int64) e
 // middleware has put in its place could otherwise keep a request running for ever.
 const maxIdleReads = 100
 
-// grow doubles the buffer and wipes the one that it replaces.
-func (s *scratch) grow() {
-	bigger := make([]byte, len(s.buf), max(2*cap(s.buf), 512))
+// grow replaces a full buffer by a larger one, and wipes it. The declared length is -1 where there is none.
+//
+// A length is believed as far as bytes have come, so that whoever declares much and sends little holds little memory. Without
+// one the buffer doubles.
+func (s *scratch) grow(declared int64) {
+	size := int64(max(2*len(s.buf), 512))
+	if have := int64(len(s.buf)); declared >= have {
+		size = min(declared, max(maxPooledBuffer, believedTimes*have)) + 1 // a byte more, to see the end
+	}
+	bigger := make([]byte, len(s.buf), size)
 	copy(bigger, s.buf)
 	clear(s.buf)
 	s.buf = bigger

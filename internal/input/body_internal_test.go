@@ -131,6 +131,66 @@ func TestLargeBuffersAreNotKept(t *testing.T) {
 	}
 }
 
+// slowBody gives its bytes in pieces, and calls seen before each.
+type slowBody struct {
+	rest []byte
+	seen func()
+}
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	b.seen()
+	n := copy(p[:min(len(p), 1000)], b.rest)
+	b.rest = b.rest[n:]
+	if len(b.rest) == 0 {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (b *slowBody) Close() error { return nil }
+
+// TestBufferGrowth bounds the memory of a body by what has come of it, whatever length it declares.
+func TestBufferGrowth(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name           string
+		declared, sent int
+		buf            int // capacity at the start
+		most           int // bytes of all buffers
+	}{
+		{name: "a small body fits", declared: 4000, sent: 4000, buf: 4 << 10, most: 0},
+		{name: "a body fills its buffer", declared: 4 << 10, sent: 4 << 10, buf: 4 << 10, most: 0},
+		{name: "a body is read into one buffer of its size", declared: 40 << 10, sent: 40 << 10, buf: 4 << 10, most: 40<<10 + 1},
+		{name: "there is no buffer at first", declared: 40 << 10, sent: 40 << 10, most: 40<<10 + 1},
+		{name: "a large body takes little more than its size", declared: 1 << 20, sent: 1 << 20, buf: 4 << 10, most: 1<<20 + 64<<10 + 2},
+		{name: "a large body that never comes", declared: 1 << 30, sent: 4000, buf: 4 << 10, most: 0},
+		{name: "a large body that stops early", declared: 1 << 30, sent: 60 << 10, buf: 4 << 10, most: 64<<10 + 1},
+		{name: "a length that is not declared", declared: -1, sent: 100 << 10, buf: 4 << 10, most: 248 << 10},
+		{name: "a length that is too small", declared: 5000, sent: 100 << 10, buf: 4 << 10, most: 5001 * 63},
+	}
+	for _, tt := range tests {
+		s := &scratch{buf: make([]byte, 0, tt.buf)}
+		sum, last := 0, tt.buf
+		body := &slowBody{rest: bytes.Repeat([]byte("x"), tt.sent)}
+		body.seen = func() {
+			if cap(s.buf) != last {
+				sum, last = sum+cap(s.buf), cap(s.buf)
+			}
+			if allowed := max(maxPooledBuffer, believedTimes*len(s.buf)) + 1; cap(s.buf) > allowed {
+				t.Errorf("%s: after %d bytes: got a buffer of %d, want at most %d", tt.name, len(s.buf), cap(s.buf), allowed)
+			}
+		}
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Body, r.ContentLength = body, int64(tt.declared)
+		if err := s.readAll(httptest.NewRecorder(), r, 1<<30); err != nil || len(s.buf) != tt.sent {
+			t.Errorf("%s: got %d bytes, %v, want %d", tt.name, len(s.buf), err, tt.sent)
+		}
+		if sum > tt.most {
+			t.Errorf("%s: got buffers of %d bytes, want at most %d", tt.name, sum, tt.most)
+		}
+	}
+}
+
 // TestBodyReader covers the body that a wrapped handler reads.
 func TestBodyReader(t *testing.T) {
 	p, err := Compile(reflect.TypeFor[secretBody](), Config{Kind: JSON})
