@@ -253,11 +253,19 @@ func (t *Responder) invalid(f *input.Failure) *Error {
 	if f.Status >= 500 {
 		return refuseInternal.Because(f.Cause)
 	}
-	e := &Error{Status: f.Status, Code: f.Code, Message: f.Title, closeConn: f.CloseConn, cause: f.Cause}
+	// Most name one field: it and the Error are one allocation.
+	var made struct {
+		Error
+		one [1]FieldError
+	}
+	e := &made.Error
+	*e = Error{Status: f.Status, Code: f.Code, Message: f.Title, closeConn: f.CloseConn, cause: f.Cause}
 	if f.Rules && t.InvalidStatus != 0 {
 		e.Status = t.InvalidStatus
 	}
-	e.Fields = slices.Grow(e.Fields, len(f.Violations))
+	if len(f.Violations) > 0 {
+		e.Fields = slices.Grow(made.one[:0], len(f.Violations))
+	}
 	for _, v := range f.Violations {
 		e.Fields = append(e.Fields, FieldError(v))
 	}

@@ -112,7 +112,10 @@ func (c *compiler) field(sf reflect.StructField, scope fieldScope) *field {
 		c.mistake(at, "%s", wrong)
 		return nil
 	}
-	f.name, f.token = name, pointerToken(name)
+	f.name, f.pointer = name, string(f.source)+"/"+name
+	if f.inBody() {
+		f.pointer = "/" + pointerToken(name)
+	}
 	f.normalize = sf.Tag.Get("normalize")
 	f.def, f.hasDef = sf.Tag.Lookup("default")
 	c.guardTag(f, sf.Tag, at)

@@ -46,10 +46,7 @@ func infos(s *structNode, prefix string, within []*structNode) []FieldInfo {
 			Rules: f.validate, Normalize: f.normalize, Default: f.def, HasDefault: f.hasDef,
 			Client: f.client, Required: f.required || f.source == FromPath,
 			Nullable: f.node.op == opOptional || f.node.op == opAny || f.node.op == opRaw,
-		}
-		i.Pointer = prefix + "/" + f.token
-		if !f.inBody() {
-			i.Pointer = string(f.source) + "/" + f.name
+			Pointer:  prefix + f.pointer,
 		}
 		if f.file != nil {
 			i.FileTypes, i.FileMax = append([]string(nil), f.file.types...), f.file.max

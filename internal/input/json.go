@@ -199,8 +199,7 @@ func (d *jsonDecoder) object(n *structNode, v reflect.Value) bool {
 
 // nameError reports a bad member name. A repeated one is named when it is one of the developer's.
 func (d *jsonDecoder) nameError(n *structNode, err error) bool {
-	var syntactic *jsontext.SyntacticError
-	if errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntactic) {
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok && errors.Is(err, jsontext.ErrDuplicateName) {
 		if f, known := n.byName[syntactic.JSONPointer.LastToken()]; known {
 			d.path = append(d.path, frame{field: f})
 			return d.fail(duplicateField)

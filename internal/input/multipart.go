@@ -161,7 +161,7 @@ func (d *decoding) filePart(ctx context.Context, f *field, h partHeader, one io.
 	case copied > f.file.max:
 		fail := failureTooLarge
 		fail.Violations = []Violation{{
-			Pointer: "/" + f.token, Code: "file_size", Param: strconv.FormatInt(f.file.max, 10),
+			Pointer: f.pointer, Code: "file_size", Param: strconv.FormatInt(f.file.max, 10),
 			Message: "must be at most " + sizeText(f.file.max),
 		}}
 		return &fail, false

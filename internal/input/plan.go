@@ -138,7 +138,7 @@ type field struct {
 	goName    string // its own Go name
 	goPath    string // its Go names from the struct that it is flattened into: "Base.Name"
 	name      string // the name that callers know
-	token     string // name as an RFC 6901 token
+	pointer   string // of the field within its struct: "/name", or "query/limit"
 	source    Source
 	index     []int
 	ord       int

@@ -67,14 +67,15 @@ type frame struct {
 // found is a violation with its place in struct order.
 type found struct {
 	Violation
-	order []int
+	order []int // cut from the collector's orders
 	body  bool
 }
 
 // collector gathers violations up to MaxViolations.
 type collector struct {
-	list []found
-	full bool // a violation found no room
+	list   []found
+	orders []int
+	full   bool // a violation found no room
 	// bodyless is set for a request without a body, where a problem of the whole input is the query's.
 	bodyless bool
 	hard     bool // the body or the query was not decoded completely, so that rules cannot be judged
@@ -85,7 +86,7 @@ type collector struct {
 // release forgets what was gathered.
 func (c *collector) release() {
 	clear(c.list)
-	*c = collector{list: c.list[:0]}
+	*c = collector{list: c.list[:0], orders: c.orders[:0]}
 }
 
 // add records a problem at the end of path and reports whether there is room for more.
@@ -109,7 +110,9 @@ func (c *collector) add(path []frame, p *problem) bool {
 			return true
 		}
 	}
-	c.list = append(c.list, found{Violation: v, order: order(path), body: inBody})
+	start := len(c.orders)
+	c.orders = appendOrder(c.orders, path)
+	c.list = append(c.list, found{Violation: v, order: c.orders[start:], body: inBody})
 	return true
 }
 
@@ -146,33 +149,40 @@ func (c *collector) failure() *Failure {
 	slices.SortStableFunc(c.list, func(a, b found) int {
 		return cmp.Or(slices.Compare(a.order, b.order), cmp.Compare(a.Pointer, b.Pointer), cmp.Compare(a.Message, b.Message))
 	})
-	f := failureParameters
-	f.Rules = !c.malformed
-	f.Violations = make([]Violation, len(c.list))
-	for i, v := range c.list {
-		f.Violations[i] = v.Violation
+	// Most refusals have one violation: it and the Failure are one allocation.
+	var made struct {
+		Failure
+		one [1]Violation
+	}
+	f := &made.Failure
+	*f = failureParameters
+	f.Rules, f.Violations = !c.malformed, slices.Grow(made.one[:0], len(c.list))
+	for _, v := range c.list {
+		f.Violations = append(f.Violations, v.Violation)
 		if v.body {
 			f.Code, f.Title = failureBody.Code, failureBody.Title
 		}
 	}
-	return &f
+	return f
 }
 
 // pointer renders a path. It stops at the first entry of a map, since a key is the caller's text.
 func pointer(path []frame) string {
+	if len(path) == 1 && path[0].field != nil {
+		return path[0].field.pointer
+	}
 	var b strings.Builder
-	for i, f := range path {
+	for _, f := range path {
 		switch {
 		case f.entry:
 			return b.String()
 		case f.field == nil:
 			b.WriteByte('/')
 			b.WriteString(strconv.Itoa(f.index))
-		case i == 0 && !f.field.inBody():
-			return string(f.field.source) + "/" + f.field.name
+		case !f.field.inBody():
+			return f.field.pointer
 		default:
-			b.WriteByte('/')
-			b.WriteString(f.field.token)
+			b.WriteString(f.field.pointer)
 		}
 	}
 	return b.String()
@@ -183,9 +193,8 @@ func inEntry(path []frame) bool {
 	return slices.ContainsFunc(path, func(f frame) bool { return f.entry })
 }
 
-// order renders a path as its position in the struct.
-func order(path []frame) []int {
-	var at []int
+// appendOrder appends a path as its position in the struct.
+func appendOrder(at []int, path []frame) []int {
 	for _, f := range path {
 		switch {
 		case f.entry:
