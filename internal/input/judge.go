@@ -24,7 +24,7 @@ func (p *Plan) judge(ctx context.Context, dst any, out *collector) (err error) {
 		}
 	}()
 	if p.natives != nil {
-		p.natives.judge(ctx, p, reflect.ValueOf(dst).Elem(), out)
+		p.natives.judge(ctx, reflect.ValueOf(dst).Elem(), out)
 		return nil
 	}
 	switch errs := p.validate.StructCtx(ctx, dst).(type) {
@@ -58,16 +58,10 @@ func (p *Plan) record(fe validator.FieldError, out *collector) {
 	if n := at.node.value(); s.kind == reflect.Pointer && n != nil {
 		s.typ, s.kind = n.typ, n.typ.Kind()
 	}
-	p.refuse(at, s, out)
-}
-
-// refuse makes a violation of a broken rule, unless something was already recorded there.
-func (p *Plan) refuse(at location, s subject, out *collector) {
-	if !inEntry(at.path) && out.has(pointer(at.path)) {
-		return
-	}
 	s.parent, s.beside = at.parent, at.beside
-	out.add(at.path, describe(s))
+	if !out.refused(at.path) {
+		out.add(at.path, describe(s))
+	}
 }
 
 // requires reports whether a rule asks for presence.

@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/go-playground/validator/v10"
@@ -20,7 +19,7 @@ type natives []nativeField
 type nativeField struct {
 	field   *field
 	pointer bool
-	whenNil string // the rule that a nil pointer breaks; empty: nil is judged by nothing
+	whenNil *problem // of a nil pointer; nil: nothing judges it
 	rules   nativeRules
 	items   *nativeRules // of a slice with dive
 }
@@ -32,8 +31,15 @@ type nativeRules struct {
 }
 
 type nativeRule struct {
-	alternative
 	holds func(context.Context, reflect.Value) bool
+	bad   *problem // of a value for which it does not hold
+}
+
+// nativeProblem describes a broken rule of the value that n is the node of. No native rule is about another field, so that
+// everything it says is known beforehand.
+func nativeProblem(rule alternative, n *node) *problem {
+	t := n.value().typ
+	return describe(subject{tag: rule.tag, param: rule.param, kind: t.Kind(), typ: t})
 }
 
 // compileNatives returns nil for a type that validator has to judge.
@@ -87,7 +93,7 @@ func nativeOf(f *field, v *validator.Validate) (nativeField, bool) {
 		case "omitnil", "omitempty":
 			tokens = tokens[1:]
 		case "required":
-			n.whenNil, tokens = "required", tokens[1:]
+			n.whenNil, tokens = nativeProblem(tokens[0].alts[0], value), tokens[1:]
 		default:
 			return n, false
 		}
@@ -114,7 +120,7 @@ func (r *nativeRules) compile(tokens []token, n *node, v *validator.Validate) bo
 		if holds == nil {
 			return false
 		}
-		r.list = append(r.list, nativeRule{t.alts[0], holds})
+		r.list = append(r.list, nativeRule{holds, nativeProblem(t.alts[0], n)})
 	}
 	return true
 }
@@ -176,7 +182,7 @@ func nativeComparison(rule alternative, n *node) func(context.Context, reflect.V
 }
 
 // judge records what the fields of the struct v break.
-func (all natives) judge(ctx context.Context, p *Plan, v reflect.Value, out *collector) {
+func (all natives) judge(ctx context.Context, v reflect.Value, out *collector) {
 	for i := range all {
 		if out.full {
 			return
@@ -185,45 +191,55 @@ func (all natives) judge(ctx context.Context, p *Plan, v reflect.Value, out *col
 		value := n.field.in(v)
 		if n.pointer {
 			if value.IsNil() {
-				if n.whenNil != "" {
-					n.refuse(p, out, alternative{tag: n.whenNil}, nil, n.field.node)
+				if n.whenNil != nil {
+					n.refuse(out, n.whenNil)
 				}
 				continue
 			}
 			value = value.Elem()
 		}
-		if broken := n.rules.broken(ctx, value); broken != nil {
-			n.refuse(p, out, broken.alternative, nil, n.field.node)
+		if bad := n.rules.broken(ctx, value); bad != nil {
+			n.refuse(out, bad)
 			continue
 		}
 		if n.items != nil && !(n.rules.omitEmpty && value.IsNil()) {
-			n.judgeItems(ctx, p, value, out)
+			n.judgeItems(ctx, value, out)
 		}
 	}
 }
 
-func (n *nativeField) judgeItems(ctx context.Context, p *Plan, v reflect.Value, out *collector) {
+func (n *nativeField) judgeItems(ctx context.Context, v reflect.Value, out *collector) {
+	path := []frame{{field: n.field}, {}}
+	if n.field.source != FromJSON {
+		path = path[:1] // a repeated parameter is one field to its caller
+	}
 	for i := 0; i < v.Len() && !out.full; i++ {
-		broken := n.items.broken(ctx, v.Index(i))
-		if broken == nil {
-			continue
+		if bad := n.items.broken(ctx, v.Index(i)); bad != nil {
+			if len(path) > 1 {
+				path[1].index = i
+			}
+			if !out.refused(path) {
+				out.add(path, bad)
+			}
 		}
-		var step []frame
-		if n.field.source == FromJSON { // a repeated parameter is one field to its caller
-			step = []frame{{index: i}}
-		}
-		n.refuse(p, out, broken.alternative, step, n.field.node.elem)
 	}
 }
 
-// broken returns the first rule that does not hold, or nil.
-func (r *nativeRules) broken(ctx context.Context, v reflect.Value) *nativeRule {
+// refuse records a broken rule of the field itself, unless something was already recorded there.
+func (n *nativeField) refuse(out *collector, bad *problem) {
+	if path := []frame{{field: n.field}}; !out.refused(path) {
+		out.add(path, bad)
+	}
+}
+
+// broken returns the problem of the first rule that does not hold, or nil.
+func (r *nativeRules) broken(ctx context.Context, v reflect.Value) *problem {
 	if r.omitEmpty && empty(v) {
 		return nil
 	}
 	for i := range r.list {
 		if !r.list[i].holds(ctx, v) {
-			return &r.list[i]
+			return r.list[i].bad
 		}
 	}
 	return nil
@@ -235,13 +251,4 @@ func empty(v reflect.Value) bool {
 		return v.IsNil()
 	}
 	return v.IsZero()
-}
-
-// refuse records a broken rule of the value that n is the node of.
-func (n *nativeField) refuse(p *Plan, out *collector, rule alternative, step []frame, at *node) {
-	value := at.value()
-	p.refuse(location{
-		path: append([]frame{{field: n.field}}, step...), node: at, level: n.field.level, parent: p.root,
-		beside: n.field.goPath[:strings.LastIndexByte(n.field.goPath, '.')+1],
-	}, subject{tag: rule.tag, param: rule.param, kind: value.typ.Kind(), typ: value.typ}, out)
 }

@@ -130,6 +130,11 @@ func (c *collector) addParameters(source Source, p *problem) {
 	c.list = append(c.list, found{Violation: v})
 }
 
+// refused reports whether something was already recorded where a rule is broken. Which entry of a map it was is not known.
+func (c *collector) refused(path []frame) bool {
+	return !inEntry(path) && c.has(pointer(path))
+}
+
 // has reports whether something was recorded at exactly this place, or above it in the body.
 func (c *collector) has(at string) bool {
 	for _, old := range c.list {
