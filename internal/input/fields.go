@@ -64,6 +64,7 @@ func (c *compiler) embedded(s *structNode, sf reflect.StructField, inner fieldSc
 	if f.level != nil {
 		s.embedded = append(s.embedded, f)
 	}
+	s.opaque = s.opaque || f.validate != "" || standsForAnother(sf.Type)
 	c.fields(s, sf.Type, inner)
 }
 

@@ -13,7 +13,7 @@ import (
 // natives are the rules of an input type, compiled. They say what validator says of the same tags, at a fraction of its cost.
 //
 // A type has them only if its validator is this package's own, whose rules are known, and if each of its fields is a plain
-// value, a pointer to one or a slice of them. What is not understood completely is left to validator as a whole.
+// value, a pointer to one or a slice of them, its own or that of an embedded struct. What is not understood completely is left to validator as a whole.
 type natives []nativeField
 
 type nativeField struct {
@@ -44,12 +44,12 @@ func nativeProblem(rule alternative, n *node) *problem {
 
 // compileNatives returns nil for a type that validator has to judge.
 func compileNatives(root *structNode, v *validator.Validate) natives {
-	if len(root.embedded) > 0 {
+	if root.opaque {
 		return nil
 	}
 	all := make(natives, 0, len(root.fields))
 	for _, f := range root.fields {
-		if !f.node.plain() || len(f.index) != 1 {
+		if !f.node.plain() {
 			return nil
 		}
 		if f.level == nil {
@@ -66,10 +66,7 @@ func compileNatives(root *structNode, v *validator.Validate) natives {
 
 // plain reports whether validator finds nothing below n to judge by itself: no struct, and no type that stands for another value.
 func (n *node) plain() bool {
-	if n == nil {
-		return false
-	}
-	if _, valuer := reflect.PointerTo(n.typ).MethodByName("ValidatorValue"); valuer {
+	if n == nil || standsForAnother(n.typ) {
 		return false
 	}
 	switch n.op {
@@ -79,6 +76,12 @@ func (n *node) plain() bool {
 		return n.elem.plain()
 	}
 	return false
+}
+
+// standsForAnother reports whether validator judges another value in the place of one of type t.
+func standsForAnother(t reflect.Type) bool {
+	_, valuer := reflect.PointerTo(t).MethodByName("ValidatorValue")
+	return valuer
 }
 
 func nativeOf(f *field, v *validator.Validate) (nativeField, bool) {

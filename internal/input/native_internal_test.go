@@ -34,6 +34,23 @@ type nativeDoc struct {
 	Query    string    `query:"q"       validate:"omitempty,min=2"`
 	Many     []string  `query:"m"       validate:"max=2,dive,min=2"`
 	Untagged *uint     `json:"untagged"`
+	nativeBase
+	NativePage
+}
+
+// nativeBase and what it embeds have fields that nativeDoc flattens. validator looks at unexported embedded structs, too.
+type nativeBase struct {
+	Color string `json:"color" validate:"omitempty,min=3"`
+	NativeNote
+}
+
+type NativeNote struct {
+	Note  *string  `json:"note"  validate:"omitnil,min=3,max=8"`
+	Words []string `json:"words" validate:"max=2,dive,min=2"`
+}
+
+type NativePage struct {
+	Page int `query:"page" validate:"lte=10"`
 }
 
 // TestNativesAgreeWithValidator: the same tags, judged by validator and by the compiled rules, give the same failure, word for word.
@@ -55,11 +72,12 @@ func TestNativesAgreeWithValidator(t *testing.T) {
 	values := map[string][]string{
 		"name": texts, "nick": texts, "kind": texts, "code": texts, "mail": texts, "title": texts, "alias": texts, "either": texts,
 		"count": ints, "level": ints, "sure": {`true`, `false`, ``}, "sized": {`0`, `0.5`, ``}, "tags": lists, "must": lists,
+		"color": texts, "note": texts, "words": lists,
 		"some": {`[]`, `[1]`, `[2,3]`, `[2,1]`, ``}, "free": {`["a"]`, ``}, "untagged": {`1`, ``},
 	}
-	names := []string{"name", "nick", "kind", "code", "mail", "title", "alias", "either", "count", "level", "sure", "sized", "tags", "must", "some", "free", "untagged"}
+	names := []string{"name", "nick", "kind", "code", "mail", "title", "alias", "either", "count", "level", "sure", "sized", "tags", "must", "some", "free", "untagged", "color", "note", "words"}
 	good := map[string]string{"name": `"abc"`, "kind": `"team"`, "alias": `"x"`, "sure": `true`, "sized": `1`, "must": `[]`}
-	queries := []string{"", "", "?q=a", "?q=ab", "?m=a", "?m=ab&m=b", "?m=ab&m=cd&m=ef"}
+	queries := []string{"", "", "?q=a", "?q=ab", "?m=a", "?m=ab&m=b", "?m=ab&m=cd&m=ef", "?page=10", "?page=11&m=a"}
 	random := rand.New(rand.NewPCG(1, 2))
 	accepted, refused := 0, 0
 	for range 4000 {
@@ -106,6 +124,10 @@ func TestNativesLeaveTheRestToValidator(t *testing.T) {
 	type inner struct {
 		A string `json:"a" validate:"required"`
 	}
+	type twins struct {
+		A string `json:"a"`
+		B string `json:"b" validate:"eqfield=A"`
+	}
 	tests := []struct {
 		name string
 		typ  reflect.Type
@@ -116,7 +138,14 @@ func TestNativesLeaveTheRestToValidator(t *testing.T) {
 		{name: "a slice of structs", typ: reflect.TypeFor[struct {
 			In []inner `json:"in" validate:"dive"`
 		}]()},
-		{name: "an embedded struct", typ: reflect.TypeFor[struct{ inner }]()},
+		{name: "an embedded struct with a rule", typ: reflect.TypeFor[struct {
+			inner `validate:"required"`
+		}]()},
+		{name: "an embedded struct whose rules are switched off", typ: reflect.TypeFor[struct {
+			inner `validate:"-"`
+		}]()},
+		{name: "an embedded struct that stands for another value", typ: reflect.TypeFor[struct{ standIn }]()},
+		{name: "a rule about another field in an embedded struct", typ: reflect.TypeFor[struct{ twins }]()},
 		{name: "a rule about another field", typ: reflect.TypeFor[struct {
 			A string `json:"a"`
 			B string `json:"b" validate:"eqfield=A"`
@@ -149,6 +178,13 @@ func TestNativesLeaveTheRestToValidator(t *testing.T) {
 		t.Errorf("a service's own validator: it is not asked (%v)", err)
 	}
 }
+
+// standIn is a type in whose place validator judges another value.
+type standIn struct {
+	A string `json:"a" validate:"required"`
+}
+
+func (standIn) ValidatorValue() any { return 0 }
 
 func ownValidator(t *testing.T) *validator.Validate {
 	t.Helper()

@@ -173,6 +173,7 @@ type structNode struct {
 	byName map[string]*field // body fields by the caller's name
 	// embedded are the structs that it flattens and that have rules of their own.
 	embedded []*field
+	opaque   bool // validator judges one of the embedded structs otherwise than its fields one by one
 	hooks    []hook
 	hooked   bool // it or something below it has a Validate method
 }
