@@ -37,6 +37,8 @@ const (
 
 	// maxPooledBuffer is the largest body buffer that is kept for another request.
 	maxPooledBuffer = 64 << 10
+	// maxBatch is how many strings are made at once, of which a small body may not need all.
+	maxBatch = 8
 	// believedTimes is how many times what has come of a body a buffer for the rest of it may hold.
 	believedTimes = 16
 	// fileMemory is how much of one upload stays in memory; the rest goes to a temporary file.

@@ -38,7 +38,8 @@ type jsonDecoder struct {
 	body    []byte
 	path    []frame
 	scratch []byte
-	budget  int // JSON values left for the any field being decoded
+	texts   []string // made and not yet pointed to
+	budget  int      // JSON values left for the any field being decoded
 	out     *collector
 }
 
@@ -71,7 +72,7 @@ func (d *jsonDecoder) decode(body []byte, n *structNode, v reflect.Value) {
 // release forgets the body. What dec still holds of it is wiped with the scratch, and decode resets it before it reads.
 func (d *jsonDecoder) release() {
 	d.src = bytes.Buffer{}
-	d.body, d.out = nil, nil
+	d.body, d.out, d.texts = nil, nil, nil
 	clear(d.path[:cap(d.path)])
 	clear(d.scratch[:cap(d.scratch)])
 	d.path, d.scratch = d.path[:0], d.scratch[:0]
@@ -258,9 +259,7 @@ func (d *jsonDecoder) value(n *node, v reflect.Value) bool {
 	}
 	switch n.op {
 	case opPointer:
-		p := reflect.New(n.typ.Elem())
-		v.Set(p)
-		return d.value(n.elem, p.Elem())
+		return d.pointer(n, v)
 	case opOptional:
 		return d.optional(n, v, kind)
 	case opStruct:
@@ -307,6 +306,22 @@ func (d *jsonDecoder) scalar(n *node, v reflect.Value) bool {
 		return d.noted(n.setBase64(v, string(text)))
 	}
 	return d.noted(n.setText(v, string(text)))
+}
+
+// pointer decodes a value into a new variable.
+func (d *jsonDecoder) pointer(n *node, v reflect.Value) bool {
+	if n.batch == 0 {
+		p := reflect.New(n.typ.Elem())
+		v.Set(p)
+		return d.value(n.elem, p.Elem())
+	}
+	if len(d.texts) == 0 {
+		d.texts = make([]string, n.batch)
+	}
+	p := reflect.ValueOf(&d.texts[0])
+	d.texts = d.texts[1:]
+	v.Set(p)
+	return d.value(n.elem, p.Elem())
 }
 
 func (d *jsonDecoder) optional(n *node, v reflect.Value, kind jsontext.Kind) bool {

@@ -478,3 +478,43 @@ func TestJSONDecodesWhatWasSent(t *testing.T) {
 		}
 	}
 }
+
+// TestPointersToTexts: each *string field that was given points to a string of its own, however they were made.
+func TestPointersToTexts(t *testing.T) {
+	t.Parallel()
+	type pair struct {
+		A *string `json:"a"`
+		B *string `json:"b"`
+	}
+	type many struct {
+		F0    *string `json:"f0"`
+		F1    *string `json:"f1"`
+		F2    *string `json:"f2"`
+		F3    *string `json:"f3"`
+		F4    *string `json:"f4"`
+		F5    *string `json:"f5"`
+		F6    *string `json:"f6"`
+		F7    *string `json:"f7"`
+		F8    *string `json:"f8"`
+		F9    *string `json:"f9"`
+		F10   *string `json:"f10"`
+		Pairs []pair  `json:"pairs"`
+	}
+	p := compile[many](t, input.Config{Kind: input.JSON})
+	v, fail := decode[many](t, p, jsonRequest(`{"f10":"10","f0":"0","f1":"1","f2":"2","f3":"3","f4":"4","f5":"5","f6":"6","f7":"7","f8":"8",`+
+		`"pairs":[{"b":"b0"},{"a":"a1","b":"b1"}]}`))
+	if _, other := decode[many](t, p, jsonRequest(`{"f0":"another","f1":"request","pairs":[{"a":"x","b":"y"}]}`)); fail != nil || other != nil {
+		t.Fatalf("got %+v and %+v", fail, other)
+	}
+	seen := map[*string]bool{}
+	for i, got := range []*string{v.F0, v.F1, v.F2, v.F3, v.F4, v.F5, v.F6, v.F7, v.F8, v.F10, v.Pairs[0].B, v.Pairs[1].A, v.Pairs[1].B} {
+		want := []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "10", "b0", "a1", "b1"}[i]
+		if got == nil || *got != want || seen[got] {
+			t.Errorf("got %v (seen before: %v), want %q", got, seen[got], want)
+		}
+		seen[got] = true
+	}
+	if v.F9 != nil || v.Pairs[0].A != nil {
+		t.Errorf("got %v and %v for absent fields, want nil", v.F9, v.Pairs[0].A)
+	}
+}

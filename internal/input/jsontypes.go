@@ -144,6 +144,20 @@ func (c *compiler) nestedStruct(t reflect.Type, at string) *structNode {
 		f.slot = len(s.byName)
 		s.byName[f.name] = f
 	}
+	s.batchTexts()
 	c.hooks(s)
 	return s
+}
+
+// batchTexts has the strings that the body's *string fields point to made together: a PATCH has many of them.
+func (s *structNode) batchTexts() {
+	var texts []*node
+	for _, f := range s.byName {
+		if f.source == FromJSON && f.typ == textPointer {
+			texts = append(texts, f.node)
+		}
+	}
+	for _, n := range texts {
+		n.batch = min(len(texts), maxBatch)
+	}
 }

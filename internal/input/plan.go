@@ -221,6 +221,7 @@ func (c *compiler) top(t reflect.Type) *structNode {
 		seen[key] = f
 		c.place(s, f)
 	}
+	s.batchTexts()
 	c.hooks(s)
 	if p.kind == JSON && len(s.byName) == 0 {
 		c.mistakes = append(c.mistakes, fmt.Errorf("input type %v: has no json field: write Query instead of JSON", t))

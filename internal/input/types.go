@@ -50,6 +50,7 @@ type node struct {
 	max    int // items, entries, or JSON values
 	norm   normalizer
 	checks []check // on text, before the validator sees it
+	batch  int     // of a *string in a JSON body: how many strings to make at once
 
 	hasHook bool // the type, which is no struct, has a Validate method
 	hooked  bool // it or something below it has
@@ -69,6 +70,7 @@ var (
 	addrType     = reflect.TypeFor[netip.Addr]()
 	prefixType   = reflect.TypeFor[netip.Prefix]()
 	numberType   = reflect.TypeFor[stdjson.Number]()
+	textPointer  = reflect.TypeFor[*string]()
 	rawType      = reflect.TypeFor[stdjson.RawMessage]()
 	valueType    = reflect.TypeFor[jsontext.Value]()
 	anyType      = reflect.TypeFor[any]()
