@@ -161,7 +161,7 @@ func nativeComparison(rule alternative, n *node) func(context.Context, reflect.V
 	var measure func(reflect.Value) int64
 	switch n.op {
 	case opString:
-		measure = func(v reflect.Value) int64 { return int64(utf8.RuneCountInString(v.String())) }
+		measure = func(v reflect.Value) int64 { return length(v.String(), limit) }
 	case opInt:
 		measure = reflect.Value.Int
 	case opSlice:
@@ -182,6 +182,20 @@ func nativeComparison(rule alternative, n *node) func(context.Context, reflect.V
 		return func(_ context.Context, v reflect.Value) bool { return measure(v) == limit }
 	}
 	return nil
+}
+
+// length returns the number of characters of s, or another number on the same side of limit: most texts, and the largest ones,
+// need not be counted.
+func length(s string, limit int64) int64 {
+	most := int64(len(s))
+	least := most / utf8.UTFMax
+	switch {
+	case most < limit:
+		return most
+	case least > limit:
+		return least
+	}
+	return int64(utf8.RuneCountInString(s))
 }
 
 // judge records what the fields of the struct v break.

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -116,6 +117,21 @@ func decodeWith(t *testing.T, p *Plan, query, body string) (*Failure, nativeDoc)
 	var doc nativeDoc
 	_, fail := p.Decode(context.Background(), httptest.NewRecorder(), r, &doc)
 	return fail, doc
+}
+
+// TestLength: a length stands to its limit as the number of characters does.
+func TestLength(t *testing.T) {
+	t.Parallel()
+	for _, letter := range []string{"a", "ä", "€", "😀", "\xff"} {
+		for n := range 20 {
+			s := strings.Repeat(letter, n)
+			for limit := int64(-1); limit < 100; limit++ {
+				if got, want := cmp.Compare(length(s, limit), limit), cmp.Compare(int64(n), limit); got != want {
+					t.Errorf("%d of %q, limit %d: got %d, want %d", n, letter, limit, got, want)
+				}
+			}
+		}
+	}
 }
 
 // TestNativesLeaveTheRestToValidator: what is not understood completely is not judged natively in part.
