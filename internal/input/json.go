@@ -301,6 +301,9 @@ func (d *jsonDecoder) scalar(n *node, v reflect.Value) bool {
 	if err != nil {
 		return d.syntax(err)
 	}
+	if d.out.hard && n.op == opString && len(n.checks) == 0 {
+		return true // the body is refused already: nobody will read the text
+	}
 	// The conversion copies: a decoded string never aliases the pooled buffer.
 	if n.op == opBytes {
 		return d.noted(n.setBase64(v, string(text)))

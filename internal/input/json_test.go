@@ -123,6 +123,8 @@ func TestJSONVerdicts(t *testing.T) {
 		{name: "an unknown member", body: `{"other":1}`, want: "400 invalid_body: =unknown_field"},
 		{name: "an unknown member is skipped whole", body: `{"other":{"a":[1,{"b":null}]},"name":"x"}`, want: "400 invalid_body: =unknown_field"},
 		{name: "several unknown members are reported once", body: `{"x":1,"y":2,"z":3}`, want: "400 invalid_body: =unknown_field"},
+		{name: "what follows an unknown member is still judged", body: `{"x":1,"name":"a","ptr":1,"tags":["a",2],"uuid":"x","text":"low"}`,
+			want: "400 invalid_body: =unknown_field, /uuid=format, /tags/1=type, /ptr=type, /text=format"},
 		{name: "a member in upper case", body: `{"NAME":"x"}`, want: "400 invalid_body: =unknown_field"},
 		{name: "a member in title case", body: `{"Name":"x"}`, want: "400 invalid_body: =unknown_field"},
 		{name: "a member that folds to a known one", body: `{"tagſ":[]}`, want: "400 invalid_body: =unknown_field"},
@@ -476,6 +478,19 @@ func TestJSONDecodesWhatWasSent(t *testing.T) {
 		if c.got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, c.got, c.want)
 		}
+	}
+}
+
+// TestChecksOfARefusedBody: the checks on texts that come before the rules are made although the body is refused anyway.
+func TestChecksOfARefusedBody(t *testing.T) {
+	t.Parallel()
+	type mail struct {
+		Email string `json:"email" validate:"email"`
+	}
+	p := compile[mail](t, input.Config{Kind: input.JSON})
+	_, fail := decode[mail](t, p, jsonRequest(`{"x":1,"email":"`+strings.Repeat("a", 300)+`@b.example"}`))
+	if got, want := verdict(fail), "400 invalid_body: =unknown_field, /email=email"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
