@@ -140,6 +140,9 @@ func nativeRuleOf(t token, n *node, v *validator.Validate) func(context.Context,
 		words := splitWords(rule.param)
 		return func(_ context.Context, v reflect.Value) bool { return slices.Contains(words, v.String()) }
 	}
+	if fits, own := ownConditions[t.text]; own && n.op == opString {
+		return func(_ context.Context, v reflect.Value) bool { return fits(v.String()) }
+	}
 	if holds := nativeComparison(rule, n); holds != nil {
 		return holds
 	}

@@ -28,11 +28,18 @@ func RegisterRules(v *validator.Validate) error {
 	if v == nil {
 		return errors.New("input: RegisterRules: v is nil: write validator.New()")
 	}
-	return errors.Join(
-		v.RegisterValidation("notblank", onText(notBlank)),
-		v.RegisterValidation("single_line", onText(singleLine)),
-		v.RegisterValidation("web_url", onText(webURL)),
-	)
+	var mistakes []error
+	for name, fits := range ownConditions {
+		mistakes = append(mistakes, v.RegisterValidation(name, onText(fits)))
+	}
+	return errors.Join(mistakes...)
+}
+
+// ownConditions are what the own rules ask of a text.
+var ownConditions = map[string]func(string) bool{
+	"notblank":    notBlank,
+	"single_line": singleLine,
+	"web_url":     webURL,
 }
 
 // shared is the validator of every plan that brings none. It is made once, since it caches what it learns of types.
