@@ -46,6 +46,9 @@ func (p *Plan) formMedia(r *http.Request) (boundary string, err error) {
 	if len(values) != 1 {
 		return "", errors.New("input: not exactly one Content-Type field")
 	}
+	if values[0] == p.usual {
+		return "", p.checkMedia(r)
+	}
 	major, minor, _, ok := splitMedia(values[0])
 	if !ok || major != "multipart" {
 		return "", p.checkMedia(r)

@@ -106,10 +106,16 @@ func onlyUTF8(params string) bool {
 // isToken reports whether s is a token of RFC 9110 §5.6.2.
 func isToken(s string) bool {
 	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+		if !tokenChars[s[i]] {
 			return false
 		}
 	}
 	return s != ""
 }
+
+var tokenChars = func() (token [256]bool) {
+	for c := '!'; c <= '~'; c++ {
+		token[c] = !strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)
+	}
+	return token
+}()

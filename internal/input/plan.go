@@ -65,7 +65,7 @@ type Plan struct {
 	maxBody  int64
 	maxText  int64 // how much of a multipart body may be anything but file content
 	media    []mediaRange
-	usual    string // the first media type of JSON that is no range, as nearly all requests spell it
+	usual    string // the first media type that is no range and takes no parameters, as nearly all requests spell it
 	validate *validator.Validate
 	rules    bool // something may have to be validated
 	natives  natives
@@ -301,6 +301,7 @@ func (c *compiler) formBounds() {
 	p.media = []mediaRange{{"multipart", "form-data"}}
 	if len(p.files) == 0 {
 		p.media = slices.Insert(p.media, 0, mediaRange{"application", "x-www-form-urlencoded"})
+		p.usual = p.media[0].String()
 	}
 }
 
