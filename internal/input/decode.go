@@ -83,7 +83,7 @@ func (d *decoding) run(ctx context.Context, dst any) *Failure {
 		return s.out.failure()
 	}
 	if p.rules {
-		if err := p.judge(ctx, dst, &s.out); err != nil {
+		if err := p.judge(ctx, dst, s); err != nil {
 			return failureInternal.with(err)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 // judge runs the validate tags on the decoded struct and records what they refuse. An error is the service's own: a
 // rule that panicked, or a value that validator cannot judge.
-func (p *Plan) judge(ctx context.Context, dst any, out *collector) (err error) {
+func (p *Plan) judge(ctx context.Context, dst any, s *scratch) (err error) {
 	defer func() {
 		if caught := recover(); caught != nil {
 			if caught == http.ErrAbortHandler {
@@ -24,7 +24,9 @@ func (p *Plan) judge(ctx context.Context, dst any, out *collector) (err error) {
 		}
 	}()
 	if p.natives != nil {
-		p.natives.judge(ctx, reflect.ValueOf(dst).Elem(), out)
+		r := nativeRun{ctx: ctx, out: &s.out, path: s.path[:0]}
+		r.fields(p.natives, reflect.ValueOf(dst).Elem())
+		s.path = r.path
 		return nil
 	}
 	switch errs := p.validate.StructCtx(ctx, dst).(type) {
@@ -32,10 +34,10 @@ func (p *Plan) judge(ctx context.Context, dst any, out *collector) (err error) {
 		return nil
 	case validator.ValidationErrors:
 		for _, fe := range errs {
-			if out.full {
+			if s.out.full {
 				return nil
 			}
-			p.record(fe, out)
+			p.record(fe, &s.out)
 		}
 		return nil
 	default:

@@ -13,7 +13,8 @@ import (
 // natives are the rules of an input type, compiled. They say what validator says of the same tags, at a fraction of its cost.
 //
 // A type has them only if its validator is this package's own, whose rules are known, and if each of its fields is a plain
-// value, a pointer to one or a slice of them, its own or that of an embedded struct. What is not understood completely is left to validator as a whole.
+// value, a struct of such fields, a pointer to one of these or a slice of them. What is not understood completely is left to
+// validator as a whole.
 type natives []nativeField
 
 type nativeField struct {
@@ -22,6 +23,7 @@ type nativeField struct {
 	whenNil *problem // of a nil pointer; nil: nothing judges it
 	rules   nativeRules
 	items   *nativeRules // of a slice with dive
+	inner   *natives     // of the struct that the value is, or that each item is; nil: it is none
 }
 
 // nativeRules judge one value. The first that does not hold ends it.
@@ -44,24 +46,57 @@ func nativeProblem(rule alternative, n *node) *problem {
 
 // compileNatives returns nil for a type that validator has to judge.
 func compileNatives(root *structNode, v *validator.Validate) natives {
-	if root.opaque {
-		return nil
+	c := nativeCompiler{validate: v, done: map[*structNode]*natives{}}
+	if all, ok := c.structure(root); ok {
+		return *all
 	}
-	all := make(natives, 0, len(root.fields))
-	for _, f := range root.fields {
-		if !f.node.plain() {
-			return nil
-		}
-		if f.level == nil {
+	return nil
+}
+
+// nativeCompiler compiles each struct once, so that recursive types end. Its methods return false for what is not understood.
+type nativeCompiler struct {
+	validate *validator.Validate
+	done     map[*structNode]*natives
+}
+
+func (c *nativeCompiler) structure(s *structNode) (*natives, bool) {
+	if all, ok := c.done[s]; ok {
+		return all, true
+	}
+	list := make(natives, 0, len(s.fields))
+	all := &list
+	c.done[s] = all
+	for _, f := range s.fields {
+		plain := f.node.plain()
+		if f.validate == "-" || plain && f.level == nil {
 			continue
 		}
-		n, ok := nativeOf(f, v)
-		if !ok {
-			return nil
+		n := nativeField{field: f, pointer: f.node.op == opPointer}
+		if !plain && !c.inner(&n) || !c.rules(&n) {
+			return nil, false
 		}
-		all = append(all, n)
+		*all = append(*all, n)
 	}
-	return all
+	return all, !s.opaque
+}
+
+// inner compiles the struct that a field or each of its items is, which a pointer may lead to.
+func (c *nativeCompiler) inner(n *nativeField) bool {
+	value := n.field.node
+	if value.op == opSlice && !standsForAnother(value.typ) {
+		value = value.elem
+	}
+	if value.op == opPointer && !standsForAnother(value.typ) {
+		value = value.elem
+	}
+	if value.op != opStruct || standsForAnother(value.typ) {
+		return false
+	}
+	inner, ok := c.structure(value.st)
+	if n.field.node.op != opSlice || n.field.level.dive() != nil {
+		n.inner = inner
+	}
+	return ok
 }
 
 // plain reports whether validator finds nothing below n to judge by itself: no struct, and no type that stands for another value.
@@ -84,13 +119,17 @@ func standsForAnother(t reflect.Type) bool {
 	return valuer
 }
 
-func nativeOf(f *field, v *validator.Validate) (nativeField, bool) {
-	n := nativeField{field: f, pointer: f.node.op == opPointer}
-	tokens, value := f.level.tokens, f.node
+// rules compiles the rules of a field and of its items.
+func (c *nativeCompiler) rules(n *nativeField) bool {
+	level, value := n.field.level, n.field.node
+	if level == nil {
+		return true
+	}
+	tokens := level.tokens
 	if n.pointer {
-		value = f.node.elem
+		value = value.elem
 		if len(tokens) == 0 || value.op == opSlice {
-			return n, false
+			return false
 		}
 		switch tokens[0].text {
 		case "omitnil", "omitempty":
@@ -98,15 +137,20 @@ func nativeOf(f *field, v *validator.Validate) (nativeField, bool) {
 		case "required":
 			n.whenNil, tokens = nativeProblem(tokens[0].alts[0], value), tokens[1:]
 		default:
-			return n, false
+			return false
 		}
 	}
-	ok := n.rules.compile(tokens, value, v) && (!n.pointer || !n.rules.omitEmpty)
-	if f.level.items != nil {
-		n.items = &nativeRules{}
-		ok = ok && value.op == opSlice && f.level.items.items == nil && n.items.compile(f.level.items.tokens, value.elem, v)
+	if level.keys != nil || !n.rules.compile(tokens, value, c.validate) || n.rules.omitEmpty && value.op == opStruct ||
+		n.pointer && n.rules.omitEmpty {
+		return false
 	}
-	return n, ok && f.level.keys == nil
+	items := level.items
+	if items == nil {
+		return true
+	}
+	n.items = &nativeRules{}
+	return value.op == opSlice && items.items == nil && items.keys == nil && n.items.compile(items.tokens, value.elem, c.validate) &&
+		!(n.items.omitEmpty && n.inner != nil)
 }
 
 // compile reports whether all tokens are understood for values of n.
@@ -201,54 +245,58 @@ func length(s string, limit int64) int64 {
 	return int64(utf8.RuneCountInString(s))
 }
 
-// judge records what the fields of the struct v break.
-func (all natives) judge(ctx context.Context, v reflect.Value, out *collector) {
-	for i := range all {
-		if out.full {
-			return
-		}
+// nativeRun is one walk over a decoded struct, which records what it breaks.
+type nativeRun struct {
+	ctx  context.Context
+	out  *collector
+	path []frame
+}
+
+func (r *nativeRun) fields(all natives, v reflect.Value) {
+	for i := 0; i < len(all) && !r.out.full; i++ {
 		n := &all[i]
 		value := n.field.in(v)
-		if n.pointer {
-			if value.IsNil() {
-				if n.whenNil != nil {
-					n.refuse(out, n.whenNil)
-				}
-				continue
-			}
-			value = value.Elem()
+		bad, leaf := n.whenNil, true
+		if !n.pointer || !value.IsNil() {
+			value = reflect.Indirect(value)
+			bad, leaf = n.rules.broken(r.ctx, value), n.items == nil && n.inner == nil
 		}
-		if bad := n.rules.broken(ctx, value); bad != nil {
-			n.refuse(out, bad)
+		if bad == nil && leaf {
 			continue
 		}
-		if n.items != nil && !(n.rules.omitEmpty && value.IsNil()) {
-			n.judgeItems(ctx, value, out)
+		r.path = append(r.path, frame{field: n.field})
+		switch {
+		case bad != nil:
+			r.refuse(bad)
+		case n.items != nil:
+			r.items(n, value)
+		default:
+			r.fields(*n.inner, value)
 		}
+		r.path = r.path[:len(r.path)-1]
 	}
 }
 
-func (n *nativeField) judgeItems(ctx context.Context, v reflect.Value, out *collector) {
-	path := []frame{{field: n.field}, {}}
-	if n.field.source != FromJSON {
-		path = path[:1] // a repeated parameter is one field to its caller
-	}
-	for i := 0; i < v.Len() && !out.full; i++ {
-		if bad := n.items.broken(ctx, v.Index(i)); bad != nil {
-			if len(path) > 1 {
-				path[1].index = i
-			}
-			if !out.refused(path) {
-				out.add(path, bad)
-			}
+func (r *nativeRun) items(n *nativeField, v reflect.Value) {
+	for i := 0; i < v.Len() && !r.out.full; i++ {
+		depth := len(r.path)
+		if n.field.source == FromJSON { // a repeated parameter is one field to its caller
+			r.path = append(r.path, frame{index: i})
 		}
+		item := v.Index(i)
+		if bad := n.items.broken(r.ctx, item); bad != nil {
+			r.refuse(bad)
+		} else if n.inner != nil {
+			r.fields(*n.inner, reflect.Indirect(item))
+		}
+		r.path = r.path[:depth]
 	}
 }
 
-// refuse records a broken rule of the field itself, unless something was already recorded there.
-func (n *nativeField) refuse(out *collector, bad *problem) {
-	if path := []frame{{field: n.field}}; !out.refused(path) {
-		out.add(path, bad)
+// refuse records a problem, unless something was already recorded there.
+func (r *nativeRun) refuse(bad *problem) {
+	if !r.out.refused(r.path) {
+		r.out.add(r.path, bad)
 	}
 }
 

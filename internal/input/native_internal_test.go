@@ -37,6 +37,32 @@ type nativeDoc struct {
 	Untagged *uint     `json:"untagged"`
 	nativeBase
 	NativePage
+
+	In     nativeInner    `json:"in"`
+	InP    *nativeInner   `json:"inP"   validate:"omitnil"`
+	InReq  *nativeInner   `json:"inReq" validate:"required"`
+	InFree *nativeInner   `json:"inFree"`
+	Ins    []nativeInner  `json:"ins"   validate:"omitempty,min=1,max=2,dive"`
+	InPs   []*nativeInner `json:"inPs"  validate:"dive"`
+	Off    nativeInner    `json:"off"   validate:"-"`
+	Plain  []nativePlain  `json:"plain" validate:"max=1"`
+}
+
+// nativeInner is a struct within nativeDoc, and within itself.
+type nativeInner struct {
+	A    string        `json:"a" validate:"required,max=2"`
+	B    *int          `json:"b" validate:"omitnil,min=2"`
+	Next *nativeInner  `json:"next"`
+	List []nativeInner `json:"list" validate:"max=1,dive"`
+	nativeDeep
+}
+
+type nativeDeep struct {
+	D string `json:"d" validate:"omitempty,len=1"`
+}
+
+type nativePlain struct {
+	P string `json:"p"`
 }
 
 // nativeBase and what it embeds have fields that nativeDoc flattens. validator looks at unexported embedded structs, too.
@@ -70,14 +96,20 @@ func TestNativesAgreeWithValidator(t *testing.T) {
 	texts := []string{`""`, `"a"`, `"ab"`, `"abc"`, `"äöü"`, `"abcd"`, `"abcdefgh"`, `"abcdefghi"`, `"team"`, `"all of us"`, `" "`, `"a\nbc"`, `"a@b.example"`, `"aaaaaaaaa@bbbbbbbbbbbb.example"`, `null`, ``, `7`}
 	ints := []string{`0`, `-3`, `-2`, `2`, `3`, `10`, `11`, `null`, ``}
 	lists := []string{`[]`, `["a"]`, `[""]`, `["abcd","abcde"]`, `["a","b","c"]`, `["a","b","c","d"]`, `null`, ``}
+	inners := []string{`{"a":"x"}`, `{}`, `{"a":"xyz","b":1}`, `{"a":"x","b":2,"d":"dd"}`, `{"a":"x","next":{"b":1,"next":{"a":"xyz"}}}`,
+		`{"a":"x","list":[{"a":"xyz","list":[{}]}]}`, `{"a":"x","list":[{},{}]}`, `null`, ``, `7`}
+	innerLists := []string{`[]`, `[{"a":"x"}]`, `[{},{"a":"xyz"}]`, `[{"a":"x"},{"a":"x","b":0,"list":[{}]}]`, `[{},{},{}]`, `[null]`, ``}
 	values := map[string][]string{
 		"name": texts, "nick": texts, "kind": texts, "code": texts, "mail": texts, "title": texts, "alias": texts, "either": texts,
 		"count": ints, "level": ints, "sure": {`true`, `false`, ``}, "sized": {`0`, `0.5`, ``}, "tags": lists, "must": lists,
+		"in": inners, "inP": inners, "inReq": inners, "inFree": inners, "off": inners, "ins": innerLists, "inPs": innerLists,
+		"plain": {`[]`, `[{}]`, `[{"p":"x"},{}]`},
 		"color": texts, "note": texts, "words": lists,
 		"some": {`[]`, `[1]`, `[2,3]`, `[2,1]`, ``}, "free": {`["a"]`, ``}, "untagged": {`1`, ``},
 	}
-	names := []string{"name", "nick", "kind", "code", "mail", "title", "alias", "either", "count", "level", "sure", "sized", "tags", "must", "some", "free", "untagged", "color", "note", "words"}
-	good := map[string]string{"name": `"abc"`, "kind": `"team"`, "alias": `"x"`, "sure": `true`, "sized": `1`, "must": `[]`}
+	names := []string{"name", "nick", "kind", "code", "mail", "title", "alias", "either", "count", "level", "sure", "sized", "tags", "must", "some", "free", "untagged", "color", "note", "words",
+		"in", "inP", "inReq", "inFree", "off", "ins", "inPs", "plain"}
+	good := map[string]string{"name": `"abc"`, "kind": `"team"`, "alias": `"x"`, "sure": `true`, "sized": `1`, "must": `[]`, "in": `{"a":"x"}`, "inReq": `{"a":"x"}`}
 	queries := []string{"", "", "?q=a", "?q=ab", "?m=a", "?m=ab&m=b", "?m=ab&m=cd&m=ef", "?page=10", "?page=11&m=a"}
 	random := rand.New(rand.NewPCG(1, 2))
 	accepted, refused := 0, 0
@@ -148,11 +180,29 @@ func TestNativesLeaveTheRestToValidator(t *testing.T) {
 		name string
 		typ  reflect.Type
 	}{
-		{name: "a nested struct", typ: reflect.TypeFor[struct {
-			In inner `json:"in"`
+		{name: "a nested struct with a rule", typ: reflect.TypeFor[struct {
+			In inner `json:"in" validate:"required"`
 		}]()},
-		{name: "a slice of structs", typ: reflect.TypeFor[struct {
-			In []inner `json:"in" validate:"dive"`
+		{name: "a nested struct with a rule about another field", typ: reflect.TypeFor[struct {
+			In twins `json:"in"`
+		}]()},
+		{name: "a nested struct that stands for another value", typ: reflect.TypeFor[struct {
+			In *standIn `json:"in"`
+		}]()},
+		{name: "a slice of structs with a rule", typ: reflect.TypeFor[struct {
+			In []inner `json:"in" validate:"dive,required"`
+		}]()},
+		{name: "a slice of structs that may be empty", typ: reflect.TypeFor[struct {
+			In []inner `json:"in" validate:"dive,omitempty"`
+		}]()},
+		{name: "a slice of slices of structs", typ: reflect.TypeFor[struct {
+			In [][]inner `json:"in" validate:"dive,dive"`
+		}]()},
+		{name: "a pointer to a slice of structs", typ: reflect.TypeFor[struct {
+			In *[]inner `json:"in" validate:"omitnil,dive"`
+		}]()},
+		{name: "a map of structs", typ: reflect.TypeFor[struct {
+			In map[string]inner `json:"in" validate:"max=2,dive"`
 		}]()},
 		{name: "an embedded struct with a rule", typ: reflect.TypeFor[struct {
 			inner `validate:"required"`

@@ -387,7 +387,7 @@ func (c *compiler) probeWhole() {
 	zero, filled := reflect.New(c.plan.typ), reflect.New(c.plan.typ)
 	fill(filled.Elem(), 4)
 	for _, v := range []reflect.Value{zero, filled} {
-		if err := c.plan.judge(context.Background(), v.Interface(), &collector{}); err != nil {
+		if err := c.plan.judge(context.Background(), v.Interface(), &scratch{}); err != nil {
 			c.mistakes = append(c.mistakes, fmt.Errorf("input type %v: validation of a sample fails: %w: make every rule cope with any value", c.plan.typ, err))
 			return
 		}
