@@ -139,6 +139,8 @@ func (c *nativeCompiler) rules(n *nativeField) bool {
 		default:
 			return false
 		}
+		// Behind a pointer required asks for the pointer alone: what it points to may be zero.
+		tokens = slices.DeleteFunc(slices.Clone(tokens), func(t token) bool { return t.text == "required" })
 	}
 	if level.keys != nil || !n.rules.compile(tokens, value, c.validate) || n.rules.omitEmpty && value.op == opStruct ||
 		n.pointer && n.rules.omitEmpty {

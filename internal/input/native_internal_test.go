@@ -35,6 +35,8 @@ type nativeDoc struct {
 	Query    string    `query:"q"       validate:"omitempty,min=2"`
 	Many     []string  `query:"m"       validate:"max=2,dive,min=2"`
 	Untagged *uint     `json:"untagged"`
+	Both     *string   `json:"both"     validate:"omitnil,required,max=4"`
+	BothInt  *int      `json:"bothInt"  validate:"required,required,max=4"`
 	nativeBase
 	NativePage
 
@@ -105,11 +107,11 @@ func TestNativesAgreeWithValidator(t *testing.T) {
 		"in": inners, "inP": inners, "inReq": inners, "inFree": inners, "off": inners, "ins": innerLists, "inPs": innerLists,
 		"plain": {`[]`, `[{}]`, `[{"p":"x"},{}]`},
 		"color": texts, "note": texts, "words": lists,
-		"some": {`[]`, `[1]`, `[2,3]`, `[2,1]`, ``}, "free": {`["a"]`, ``}, "untagged": {`1`, ``},
+		"some": {`[]`, `[1]`, `[2,3]`, `[2,1]`, ``}, "free": {`["a"]`, ``}, "untagged": {`1`, ``}, "both": texts, "bothInt": ints,
 	}
-	names := []string{"name", "nick", "kind", "code", "mail", "title", "alias", "either", "count", "level", "sure", "sized", "tags", "must", "some", "free", "untagged", "color", "note", "words",
+	names := []string{"name", "nick", "kind", "code", "mail", "title", "alias", "either", "count", "level", "sure", "sized", "tags", "must", "some", "free", "untagged", "color", "note", "words", "both", "bothInt",
 		"in", "inP", "inReq", "inFree", "off", "ins", "inPs", "plain"}
-	good := map[string]string{"name": `"abc"`, "kind": `"team"`, "alias": `"x"`, "sure": `true`, "sized": `1`, "must": `[]`, "in": `{"a":"x"}`, "inReq": `{"a":"x"}`}
+	good := map[string]string{"name": `"abc"`, "kind": `"team"`, "alias": `"x"`, "sure": `true`, "sized": `1`, "must": `[]`, "bothInt": `1`, "in": `{"a":"x"}`, "inReq": `{"a":"x"}`}
 	queries := []string{"", "", "?q=a", "?q=ab", "?m=a", "?m=ab&m=b", "?m=ab&m=cd&m=ef", "?page=10", "?page=11&m=a"}
 	random := rand.New(rand.NewPCG(1, 2))
 	accepted, refused := 0, 0
