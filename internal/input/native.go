@@ -13,14 +13,13 @@ import (
 // natives are the rules of an input type, compiled. They say what validator says of the same tags, at a fraction of its cost.
 //
 // A type has them only if its validator is this package's own, whose rules are known, and if each of its fields is a plain
-// value, a struct of such fields, a pointer to one of these or a slice of them. What is not understood completely is left to
+// value, a struct of such fields, or a pointer to one of these, an Optional or a slice of them. What is not understood completely is left to
 // validator as a whole.
 type natives []nativeField
 
 type nativeField struct {
 	field   *field
-	pointer bool
-	whenNil *problem // of a nil pointer; nil: nothing judges it
+	whenNil *problem // of a nil pointer or an Optional without a value; nil: nothing judges it
 	rules   nativeRules
 	items   *nativeRules // of a slice with dive
 	inner   *natives     // of the struct that the value is, or that each item is; nil: it is none
@@ -67,11 +66,11 @@ func (c *nativeCompiler) structure(s *structNode) (*natives, bool) {
 	all := &list
 	c.done[s] = all
 	for _, f := range s.fields {
-		plain := f.node.plain()
+		plain := f.node.plain() || f.node.op == opOptional && f.node.elem.plain()
 		if f.validate == "-" || plain && f.level == nil {
 			continue
 		}
-		n := nativeField{field: f, pointer: f.node.op == opPointer}
+		n := nativeField{field: f}
 		if !plain && !c.inner(&n) || !c.rules(&n) {
 			return nil, false
 		}
@@ -83,7 +82,10 @@ func (c *nativeCompiler) structure(s *structNode) (*natives, bool) {
 // inner compiles the struct that a field or each of its items is, which a pointer may lead to.
 func (c *nativeCompiler) inner(n *nativeField) bool {
 	value := n.field.node
-	if value.op == opSlice && !standsForAnother(value.typ) {
+	switch {
+	case value.op == opOptional:
+		value = value.elem
+	case value.op == opSlice && !standsForAnother(value.typ):
 		value = value.elem
 	}
 	if value.op == opPointer && !standsForAnother(value.typ) {
@@ -126,24 +128,15 @@ func (c *nativeCompiler) rules(n *nativeField) bool {
 		return true
 	}
 	tokens := level.tokens
-	if n.pointer {
+	if value.op == opPointer || value.op == opOptional {
+		var ok bool
+		if tokens, ok = n.presence(tokens); !ok {
+			return false
+		}
 		value = value.elem
-		if len(tokens) == 0 || value.op == opSlice {
-			return false
-		}
-		switch tokens[0].text {
-		case "omitnil", "omitempty":
-			tokens = tokens[1:]
-		case "required":
-			n.whenNil, tokens = nativeProblem(tokens[0].alts[0], value), tokens[1:]
-		default:
-			return false
-		}
-		// Behind a pointer required asks for the pointer alone: what it points to may be zero.
-		tokens = slices.DeleteFunc(slices.Clone(tokens), func(t token) bool { return t.text == "required" })
 	}
-	if level.keys != nil || !n.rules.compile(tokens, value, c.validate) || n.rules.omitEmpty && value.op == opStruct ||
-		n.pointer && n.rules.omitEmpty {
+	if level.keys != nil || !n.rules.compile(tokens, value, c.validate) ||
+		n.rules.omitEmpty && (value.op == opStruct || value != n.field.node) {
 		return false
 	}
 	items := level.items
@@ -153,6 +146,25 @@ func (c *nativeCompiler) rules(n *nativeField) bool {
 	n.items = &nativeRules{}
 	return value.op == opSlice && items.items == nil && items.keys == nil && n.items.compile(items.tokens, value.elem, c.validate) &&
 		!(n.items.omitEmpty && n.inner != nil)
+}
+
+// presence takes the rules about whether a pointer or an Optional has a value from tokens, and returns those about the value.
+func (n *nativeField) presence(tokens []token) ([]token, bool) {
+	at := n.field.node
+	if len(tokens) == 0 || at.elem.op == opSlice {
+		return nil, false
+	}
+	first := tokens[0].text
+	switch {
+	case first == "omitnil", first == "omitempty":
+		tokens = tokens[1:]
+	case first == "required":
+		n.whenNil = nativeProblem(tokens[0].alts[0], at.elem)
+	case at.op == opPointer, n.field.level.has("required"):
+		return nil, false
+	}
+	// What is there may be zero: required asks for the presence alone.
+	return slices.DeleteFunc(slices.Clone(tokens), func(t token) bool { return t.text == "required" }), true
 }
 
 // compile reports whether all tokens are understood for values of n.
@@ -257,10 +269,9 @@ type nativeRun struct {
 func (r *nativeRun) fields(all natives, v reflect.Value) {
 	for i := 0; i < len(all) && !r.out.full; i++ {
 		n := &all[i]
-		value := n.field.in(v)
 		bad, leaf := n.whenNil, true
-		if !n.pointer || !value.IsNil() {
-			value = reflect.Indirect(value)
+		value, ok := n.value(v)
+		if ok {
 			bad, leaf = n.rules.broken(r.ctx, value), n.items == nil && n.inner == nil
 		}
 		if bad == nil && leaf {
@@ -277,6 +288,19 @@ func (r *nativeRun) fields(all natives, v reflect.Value) {
 		}
 		r.path = r.path[:len(r.path)-1]
 	}
+}
+
+// value returns the value that is judged of the struct v, or false when there is none.
+func (n *nativeField) value(v reflect.Value) (reflect.Value, bool) {
+	v = n.field.in(v)
+	switch n.field.node.op {
+	case opPointer:
+		return v.Elem(), !v.IsNil()
+	case opOptional:
+		state, inner := v.Addr().Interface().(optional).current()
+		return inner, state == optionalValue
+	}
+	return v, true
 }
 
 func (r *nativeRun) items(n *nativeField, v reflect.Value) {

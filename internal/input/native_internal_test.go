@@ -16,27 +16,35 @@ import (
 
 // nativeDoc has every kind of field and rule that natives judge themselves.
 type nativeDoc struct {
-	Name     string    `json:"name"     validate:"required,min=3,max=8"`
-	Nick     string    `json:"nick"     validate:"omitempty,gt=2,lt=6"`
-	Kind     string    `json:"kind"     validate:"oneof=private team 'all of us'"`
-	Code     string    `json:"code"     validate:"omitempty,len=4,single_line"`
-	Mail     string    `json:"mail"     validate:"omitempty,email,max=20"`
-	Title    *string   `json:"title"    validate:"omitnil,min=3,max=0x8"`
-	Alias    *string   `json:"alias"    validate:"required,notblank"`
-	Either   *string   `json:"either"   validate:"omitempty,oneof=a b"`
-	Count    int       `json:"count"    validate:"gte=0,lte=10"`
-	Level    *int8     `json:"level"    validate:"omitnil,gt=-3,lt=3"`
-	Sure     bool      `json:"sure"     validate:"required"`
-	Sized    float64   `json:"sized"    validate:"required"`
-	Tags     []string  `json:"tags"     validate:"max=3,dive,required,max=4"`
-	Some     []int     `json:"some"     validate:"omitempty,min=1,dive,min=2"`
-	Must     []string  `json:"must"     validate:"required"`
-	Free     []*string `json:"free"`
-	Query    string    `query:"q"       validate:"omitempty,min=2"`
-	Many     []string  `query:"m"       validate:"max=2,dive,min=2"`
-	Untagged *uint     `json:"untagged"`
-	Both     *string   `json:"both"     validate:"omitnil,required,max=4"`
-	BothInt  *int      `json:"bothInt"  validate:"required,required,max=4"`
+	Name     string                `json:"name"     validate:"required,min=3,max=8"`
+	Nick     string                `json:"nick"     validate:"omitempty,gt=2,lt=6"`
+	Kind     string                `json:"kind"     validate:"oneof=private team 'all of us'"`
+	Code     string                `json:"code"     validate:"omitempty,len=4,single_line"`
+	Mail     string                `json:"mail"     validate:"omitempty,email,max=20"`
+	Title    *string               `json:"title"    validate:"omitnil,min=3,max=0x8"`
+	Alias    *string               `json:"alias"    validate:"required,notblank"`
+	Either   *string               `json:"either"   validate:"omitempty,oneof=a b"`
+	Count    int                   `json:"count"    validate:"gte=0,lte=10"`
+	Level    *int8                 `json:"level"    validate:"omitnil,gt=-3,lt=3"`
+	Sure     bool                  `json:"sure"     validate:"required"`
+	Sized    float64               `json:"sized"    validate:"required"`
+	Tags     []string              `json:"tags"     validate:"max=3,dive,required,max=4"`
+	Some     []int                 `json:"some"     validate:"omitempty,min=1,dive,min=2"`
+	Must     []string              `json:"must"     validate:"required"`
+	Free     []*string             `json:"free"`
+	Query    string                `query:"q"       validate:"omitempty,min=2"`
+	Many     []string              `query:"m"       validate:"max=2,dive,min=2"`
+	Untagged *uint                 `json:"untagged"`
+	Both     *string               `json:"both"     validate:"omitnil,required,max=4"`
+	BothInt  *int                  `json:"bothInt"  validate:"required,required,max=4"`
+	OptMin   Optional[string]      `json:"optMin"  validate:"min=3"`
+	OptOmit  Optional[string]      `json:"optOmit" validate:"omitempty,required,max=4"`
+	OptReq   Optional[int]         `json:"optReq"  validate:"required,max=4"`
+	OptTwo   Optional[string]      `json:"optTwo" validate:"required,required,min=1,max=4"`
+	OptFree  Optional[[]string]    `json:"optFree"`
+	OptIn    Optional[nativeInner] `json:"optIn"   validate:"required"`
+	OptInF   Optional[nativeInner] `json:"optInF"`
+	OptQ     Optional[string]      `query:"o"      validate:"omitnil,min=2"`
 	nativeBase
 	NativePage
 
@@ -107,12 +115,13 @@ func TestNativesAgreeWithValidator(t *testing.T) {
 		"in": inners, "inP": inners, "inReq": inners, "inFree": inners, "off": inners, "ins": innerLists, "inPs": innerLists,
 		"plain": {`[]`, `[{}]`, `[{"p":"x"},{}]`},
 		"color": texts, "note": texts, "words": lists,
-		"some": {`[]`, `[1]`, `[2,3]`, `[2,1]`, ``}, "free": {`["a"]`, ``}, "untagged": {`1`, ``}, "both": texts, "bothInt": ints,
+		"some": {`[]`, `[1]`, `[2,3]`, `[2,1]`, ``}, "free": {`["a"]`, ``}, "untagged": {`1`, ``}, "both": texts, "optMin": texts, "optOmit": texts, "optReq": ints, "optTwo": texts,
+		"optFree": lists, "optIn": inners, "optInF": inners, "bothInt": ints,
 	}
-	names := []string{"name", "nick", "kind", "code", "mail", "title", "alias", "either", "count", "level", "sure", "sized", "tags", "must", "some", "free", "untagged", "color", "note", "words", "both", "bothInt",
+	names := []string{"name", "nick", "kind", "code", "mail", "title", "alias", "either", "count", "level", "sure", "sized", "tags", "must", "some", "free", "untagged", "color", "note", "words", "both", "bothInt", "optMin", "optOmit", "optReq", "optTwo", "optFree", "optIn", "optInF",
 		"in", "inP", "inReq", "inFree", "off", "ins", "inPs", "plain"}
-	good := map[string]string{"name": `"abc"`, "kind": `"team"`, "alias": `"x"`, "sure": `true`, "sized": `1`, "must": `[]`, "bothInt": `1`, "in": `{"a":"x"}`, "inReq": `{"a":"x"}`}
-	queries := []string{"", "", "?q=a", "?q=ab", "?m=a", "?m=ab&m=b", "?m=ab&m=cd&m=ef", "?page=10", "?page=11&m=a"}
+	good := map[string]string{"name": `"abc"`, "kind": `"team"`, "alias": `"x"`, "sure": `true`, "sized": `1`, "must": `[]`, "bothInt": `1`, "optReq": `0`, "optTwo": `"a"`, "optIn": `{"a":"x"}`, "in": `{"a":"x"}`, "inReq": `{"a":"x"}`}
+	queries := []string{"", "", "?q=a", "?q=ab", "?m=a", "?m=ab&m=b", "?m=ab&m=cd&m=ef", "?page=10", "?page=11&m=a", "?o=a", "?o=ab"}
 	random := rand.New(rand.NewPCG(1, 2))
 	accepted, refused := 0, 0
 	for range 4000 {
@@ -227,8 +236,18 @@ func TestNativesLeaveTheRestToValidator(t *testing.T) {
 		{name: "a pointer whose nil a rule judges", typ: reflect.TypeFor[struct {
 			A *string `json:"a" validate:"min=3"`
 		}]()},
-		{name: "an Optional", typ: reflect.TypeFor[struct {
-			A Optional[string] `json:"a" validate:"omitempty,min=3"`
+		{name: "an Optional of a list with rules", typ: reflect.TypeFor[struct {
+			A Optional[[]string] `json:"a" validate:"omitempty,min=3"`
+		}]()},
+		{name: "an Optional that must be there, by a later rule", typ: reflect.TypeFor[struct {
+			A Optional[string] `json:"a" validate:"max=4,required"`
+		}]()},
+		{name: "an Optional that a rule about another field judges", typ: reflect.TypeFor[struct {
+			A Optional[string] `json:"a" validate:"required_with=B"`
+			B string           `json:"b"`
+		}]()},
+		{name: "a list of Optionals", typ: reflect.TypeFor[struct {
+			A []Optional[inner] `json:"a" validate:"dive"`
 		}]()},
 	}
 	for _, tt := range tests {
