@@ -35,7 +35,7 @@ const (
 	// maxURLBytes is the longest address that web_url takes.
 	maxURLBytes = 2048
 
-	// maxPooledBuffer is the largest body buffer that is kept for another request.
+	// maxPooledBuffer is the largest body buffer that is kept for another request, or made before much of a body has come.
 	maxPooledBuffer = 64 << 10
 	// maxBatch is how many strings are made at once, of which a small body may not need all.
 	maxBatch = 8

@@ -13,8 +13,8 @@ import (
 // natives are the rules of an input type, compiled. They say what validator says of the same tags, at a fraction of its cost.
 //
 // A type has them only if its validator is this package's own, whose rules are known, and if each of its fields is a plain
-// value, a struct of such fields, or a pointer to one of these, an Optional or a slice of them. What is not understood completely is left to
-// validator as a whole.
+// value, a struct of such fields, or a pointer to one of these, an Optional or a slice of them. What is not understood
+// completely is left to validator as a whole.
 type natives []nativeField
 
 type nativeField struct {
@@ -58,6 +58,7 @@ type nativeCompiler struct {
 	done     map[*structNode]*natives
 }
 
+// structure compiles the fields of a struct. In a recursive type the result is filled after it was used.
 func (c *nativeCompiler) structure(s *structNode) (*natives, bool) {
 	if all, ok := c.done[s]; ok {
 		return all, true
