@@ -1,8 +1,7 @@
 package strictjwt
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
+	"crypto/fips140"
 	"slices"
 	"sync"
 	"time"
@@ -15,19 +14,13 @@ const (
 	minCacheBytes  = 64 << 10
 	entryOverhead  = 480 // an estimate: the structs, the map slot, the headers of strings
 	stringOverhead = 16
-	secretBytes    = sha256.Size
 )
-
-// digest identifies a token in the cache.
-type digest [sha256.Size]byte
 
 // cache remembers the claims of tokens whose signature was good.
 //
-// It is keyed by SHA-256 of a secret that was drawn for this cache and the whole
-// token, signature included. A hit is as strong as a signature only if nobody can
-// make two tokens with one key: maphash has 64 bits and is not made for that.
-// Digests stay here, so that nobody has one to extend, which is what the second
-// hash of an HMAC is against. Keeping the tokens themselves would need a
+// It is keyed by fingerprints of whole tokens, signature included. A hit is as strong
+// as a signature only if nobody can make two tokens with one fingerprint: maphash has
+// 64 bits and is not made for that. Keeping the tokens themselves would need a
 // comparison whose time tells how much of a guess is right, and would leave
 // credentials in memory.
 //
@@ -36,9 +29,9 @@ type digest [sha256.Size]byte
 // back when they are used and else go with the next change. Nothing is swept in
 // the background: without traffic, what is there stays.
 type cache struct {
-	age    time.Duration
-	shards []shard
-	inputs sync.Pool // of *[]byte: the secret, and room for a token
+	age          time.Duration
+	shards       []shard
+	fingerprints *fingerprinter
 }
 
 type shard struct {
@@ -49,7 +42,7 @@ type shard struct {
 }
 
 type generation struct {
-	entries map[digest]entry
+	entries map[fingerprint]entry
 	bytes   int
 	since   time.Time
 }
@@ -70,37 +63,26 @@ func newCache(size int, age time.Duration) *cache {
 	if size >= shardFrom {
 		shards = shardCount
 	}
-	c := &cache{age: age, shards: make([]shard, shards)}
+	c := &cache{age: age, shards: make([]shard, shards), fingerprints: newFingerprinter(fips140.Enabled())}
 	for i := range c.shards {
 		c.shards[i].maxEntries = size / (2 * shards)
 		c.shards[i].maxBytes = max(size*bytesPerEntry, minCacheBytes) / (2 * shards)
 	}
-	secret := make([]byte, secretBytes)
-	rand.Read(secret) // never fails: crypto/rand ends the program instead
-	c.inputs.New = func() any {
-		input := append(make([]byte, 0, 1<<10), secret...)
-		return &input
-	}
 	return c
 }
 
-// id hashes a token. On a nil cache it is zero, and get and put do nothing.
-func (c *cache) id(token string) digest {
+// id is zero on a nil cache, whose get and put do nothing.
+func (c *cache) id(token string) fingerprint {
 	if c == nil {
-		return digest{}
+		return fingerprint{}
 	}
-	input := c.inputs.Get().(*[]byte)
-	*input = append((*input)[:secretBytes], token...)
-	id := sha256.Sum256(*input)
-	clear((*input)[secretBytes:]) // a pool is no place for credentials
-	c.inputs.Put(input)
-	return id
+	return c.fingerprints.of(token)
 }
 
-func (c *cache) shard(id digest) *shard { return &c.shards[int(id[0])%len(c.shards)] }
+func (c *cache) shard(id fingerprint) *shard { return &c.shards[int(id[0])%len(c.shards)] }
 
 // get returns a copy of the claims if they are young enough.
-func (c *cache) get(id digest, now time.Time) (Claims, bool) {
+func (c *cache) get(id fingerprint, now time.Time) (Claims, bool) {
 	if c == nil {
 		return Claims{}, false
 	}
@@ -112,7 +94,7 @@ func (c *cache) get(id digest, now time.Time) (Claims, bool) {
 }
 
 // find looks an entry up, and moves one of the old generation to the young one.
-func (s *shard) find(id digest, age time.Duration, now time.Time) (entry, bool) {
+func (s *shard) find(id fingerprint, age time.Duration, now time.Time) (entry, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, ok := s.young.entries[id]
@@ -135,7 +117,7 @@ func (e entry) fresh(age time.Duration, now time.Time) bool {
 }
 
 // put remembers the claims of a token that was just verified.
-func (c *cache) put(id digest, claims Claims, now time.Time) {
+func (c *cache) put(id fingerprint, claims Claims, now time.Time) {
 	if c == nil {
 		return
 	}
@@ -147,7 +129,7 @@ func (c *cache) put(id digest, claims Claims, now time.Time) {
 	s.add(id, entry{claims: &kept, at: now}, c.age, now)
 }
 
-func (c *cache) forget(id digest) {
+func (c *cache) forget(id fingerprint) {
 	s := c.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,7 +139,7 @@ func (c *cache) forget(id digest) {
 
 // add puts an entry into the young generation, after making it the old one if
 // it is full, or so long there that the old one has nothing of use.
-func (s *shard) add(id digest, e entry, age time.Duration, now time.Time) {
+func (s *shard) add(id fingerprint, e entry, age time.Duration, now time.Time) {
 	s.young.remove(id)
 	cost := e.claims.cost()
 	if cost > s.maxBytes {
@@ -169,13 +151,13 @@ func (s *shard) add(id digest, e entry, age time.Duration, now time.Time) {
 		s.young = generation{since: now}
 	}
 	if s.young.entries == nil {
-		s.young.entries = map[digest]entry{}
+		s.young.entries = map[fingerprint]entry{}
 	}
 	s.young.entries[id] = e
 	s.young.bytes += cost
 }
 
-func (g *generation) remove(id digest) {
+func (g *generation) remove(id fingerprint) {
 	if e, ok := g.entries[id]; ok {
 		g.bytes -= e.claims.cost()
 		delete(g.entries, id)

@@ -31,8 +31,8 @@ func sized(size int, audience ...string) Claims {
 	return Claims{Subject: "s", Audience: audience, payload: &kept{text: &payload}}
 }
 
-// numbered is a digest that spreads over the shards as a hash does.
-func numbered(c *cache, n int) digest {
+// numbered is a fingerprint that spreads over the shards as a hash does.
+func numbered(c *cache, n int) fingerprint {
 	var b [8]byte
 	binary.LittleEndian.PutUint64(b[:], uint64(n))
 	return c.id(string(b[:]))
