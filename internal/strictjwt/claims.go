@@ -80,11 +80,11 @@ type wireClaims struct {
 	ID        text        `json:"jti"`
 }
 
-// readClaims parses a payload whose signature was good and checks what does not
+// readClaims parses a payload whose signature was good, in r, and checks what does not
 // change with time.
-func (v *Verifier) readClaims(payload []byte) (Claims, error) {
-	var wire wireClaims
-	if err := decodeObject(payload, &wire, "claims"); err != nil {
+func (v *Verifier) readClaims(payload []byte, r *room) (Claims, error) {
+	wire := &r.claims
+	if err := decodeObject(payload, wire, "claims"); err != nil {
 		return Claims{}, err
 	}
 	if wire.Issuer.value != v.issuer { // the configured one is never empty
