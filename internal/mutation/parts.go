@@ -288,8 +288,8 @@ var tokens = []mutation{
 	},
 	{
 		id: "jwt-cached-for-ever", file: "internal/strictjwt/strictjwt.go",
-		old:  "if claims, ok := v.cache.get(id, now); ok {\n\t\tif err := v.checkTimes(&claims, now); err != nil {",
-		new:  "if claims, ok := v.cache.get(id, now); ok {\n\t\tif err := v.checkTimes(&claims, now); err != nil && false {",
+		old:  "if e := v.cache.get(id, now); e != nil {\n\t\tif err := v.checkTimes(&e.claims, now); err != nil {",
+		new:  "if e := v.cache.get(id, now); e != nil {\n\t\tif err := v.checkTimes(&e.claims, now); err != nil && false {",
 		rule: "times are checked on every use",
 	},
 	{

@@ -2,7 +2,6 @@ package strictjwt
 
 import (
 	"crypto/fips140"
-	"slices"
 	"sync"
 	"time"
 )
@@ -42,13 +41,13 @@ type shard struct {
 }
 
 type generation struct {
-	entries map[fingerprint]entry
+	entries map[fingerprint]*entry
 	bytes   int
 	since   time.Time
 }
 
 type entry struct {
-	claims *Claims
+	claims Claims
 	at     time.Time // when the signature was verified
 }
 
@@ -81,38 +80,35 @@ func (c *cache) id(token string) fingerprint {
 
 func (c *cache) shard(id fingerprint) *shard { return &c.shards[int(id[0])%len(c.shards)] }
 
-// get returns a copy of the claims if they are young enough.
-func (c *cache) get(id fingerprint, now time.Time) (Claims, bool) {
+// get returns an entry that is young enough, or nil. Its claims are to be copied.
+func (c *cache) get(id fingerprint, now time.Time) *entry {
 	if c == nil {
-		return Claims{}, false
+		return nil
 	}
-	e, ok := c.shard(id).find(id, c.age, now)
-	if !ok {
-		return Claims{}, false
-	}
-	return e.claims.copy(), true
+	return c.shard(id).find(id, c.age, now)
 }
 
 // find looks an entry up, and moves one of the old generation to the young one.
-func (s *shard) find(id fingerprint, age time.Duration, now time.Time) (entry, bool) {
+func (s *shard) find(id fingerprint, age time.Duration, now time.Time) *entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, ok := s.young.entries[id]
-	if ok {
-		return e, e.fresh(age, now)
+	e, young := s.young.entries[id]
+	if !young {
+		e = s.old.entries[id]
 	}
-	e, ok = s.old.entries[id]
-	if !ok || !e.fresh(age, now) {
-		return entry{}, false
+	if e == nil || !e.fresh(age, now) {
+		return nil
 	}
-	s.old.remove(id)
-	s.add(id, e, age, now)
-	return e, true
+	if !young {
+		s.old.remove(id)
+		s.add(id, e, age, now)
+	}
+	return e
 }
 
 // fresh reports whether the signature may still be trusted. A clock that went
 // back makes an entry look new, so it must not be from the future either.
-func (e entry) fresh(age time.Duration, now time.Time) bool {
+func (e *entry) fresh(age time.Duration, now time.Time) bool {
 	return !now.Before(e.at) && now.Sub(e.at) < age
 }
 
@@ -121,12 +117,12 @@ func (c *cache) put(id fingerprint, claims Claims, now time.Time) {
 	if c == nil {
 		return
 	}
-	kept := claims.copy()
+	e := &entry{claims: claims.copy(), at: now}
 	s := c.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.old.remove(id)
-	s.add(id, entry{claims: &kept, at: now}, c.age, now)
+	s.add(id, e, c.age, now)
 }
 
 func (c *cache) forget(id fingerprint) {
@@ -138,8 +134,9 @@ func (c *cache) forget(id fingerprint) {
 }
 
 // add puts an entry into the young generation, after making it the old one if
-// it is full, or so long there that the old one has nothing of use.
-func (s *shard) add(id fingerprint, e entry, age time.Duration, now time.Time) {
+// it is full, or so long there that the old one has nothing of use. The map of what
+// is dropped serves again: to grow a new one would cost as much as its entries.
+func (s *shard) add(id fingerprint, e *entry, age time.Duration, now time.Time) {
 	s.young.remove(id)
 	cost := e.claims.cost()
 	if cost > s.maxBytes {
@@ -147,11 +144,12 @@ func (s *shard) add(id fingerprint, e entry, age time.Duration, now time.Time) {
 	}
 	full := len(s.young.entries) >= s.maxEntries || s.young.bytes+cost > s.maxBytes
 	if full || now.Sub(s.young.since) >= age {
-		s.old = s.young
-		s.young = generation{since: now}
+		dropped := s.old.entries
+		clear(dropped)
+		s.old, s.young = s.young, generation{entries: dropped, since: now}
 	}
 	if s.young.entries == nil {
-		s.young.entries = map[fingerprint]entry{}
+		s.young.entries = map[fingerprint]*entry{}
 	}
 	s.young.entries[id] = e
 	s.young.bytes += cost
@@ -167,7 +165,8 @@ func (g *generation) remove(id fingerprint) {
 // copy separates the claims from those of other requests.
 func (c *Claims) copy() Claims {
 	own := *c
-	own.Audience = slices.Clone(c.Audience)
+	own.Audience = make([]string, len(c.Audience)) // slices.Clone takes longer
+	copy(own.Audience, c.Audience)
 	return own
 }
 

@@ -71,7 +71,7 @@ func TestCacheBounds(t *testing.T) {
 				}
 				most = max(most, entries)
 				// The newest is always there.
-				if _, ok := c.get(numbered(c, n), now); !ok {
+				if c.get(numbered(c, n), now) == nil {
 					t.Fatalf("entry %d is not found after put", n)
 				}
 			}
@@ -104,11 +104,11 @@ func TestCacheKeepsWhatIsInUse(t *testing.T) {
 	c.put(busy, sized(300), now)
 	for n := range 1000 {
 		c.put(numbered(c, n), sized(300), now)
-		if _, ok := c.get(busy, now); !ok {
+		if c.get(busy, now) == nil {
 			t.Fatalf("the busy token is gone after %d others", n)
 		}
 	}
-	if _, ok := c.get(numbered(c, 0), now); ok {
+	if c.get(numbered(c, 0), now) != nil {
 		t.Error("a token that was used once is still there")
 	}
 }
@@ -162,13 +162,13 @@ func TestBothGenerationsAge(t *testing.T) {
 	}
 	for n := range 3 {
 		for _, at := range []time.Duration{time.Minute, -time.Nanosecond} {
-			if _, ok := c.get(numbered(c, n), now.Add(at)); ok {
+			if c.get(numbered(c, n), now.Add(at)) != nil {
 				t.Errorf("entry %d is a hit %v after it was put", n, at)
 			}
 		}
 	}
 	for n := range 3 {
-		if _, ok := c.get(numbered(c, n), now.Add(time.Minute-time.Nanosecond)); !ok {
+		if c.get(numbered(c, n), now.Add(time.Minute-time.Nanosecond)) == nil {
 			t.Errorf("entry %d is no hit within its age", n)
 		}
 	}

@@ -97,11 +97,11 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 	}
 
 	id := v.cache.id(token)
-	if claims, ok := v.cache.get(id, now); ok {
-		if err := v.checkTimes(&claims, now); err != nil {
+	if e := v.cache.get(id, now); e != nil {
+		if err := v.checkTimes(&e.claims, now); err != nil {
 			return Claims{}, err
 		}
-		return claims, nil
+		return e.claims.copy(), nil
 	}
 
 	claims, err := v.look(ctx, token)
