@@ -31,6 +31,7 @@ type cache struct {
 	age          time.Duration
 	shards       []shard
 	fingerprints *fingerprinter
+	types        typeMemo // that the entries were decoded into
 }
 
 type shard struct {
