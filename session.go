@@ -105,11 +105,19 @@ func findBearer(r *http.Request) (string, found) {
 	return token, present
 }
 
-// isToken68 is the b64token of RFC 6750, section 2.1.
+// isToken68 is the b64token of RFC 6750, section 2.1. Every request brings hundreds of
+// its bytes, so that most are looked at in steps of eight.
 func isToken68(s string) bool {
 	body := strings.TrimRight(s, "=")
-	for i := range len(body) {
-		if !token68[body[i]] {
+	rest := body
+	for ; len(rest) >= 8; rest = rest[8:] {
+		if !(token68[rest[0]] && token68[rest[1]] && token68[rest[2]] && token68[rest[3]] &&
+			token68[rest[4]] && token68[rest[5]] && token68[rest[6]] && token68[rest[7]]) {
+			return false
+		}
+	}
+	for i := range len(rest) {
+		if !token68[rest[i]] {
 			return false
 		}
 	}

@@ -9,6 +9,12 @@ var who = []mutation{
 		rule: "two Authorization fields are a bad credential",
 	},
 	{
+		id: "bearer-byte-skipped", file: "session.go",
+		old:  `token68[rest[6]] && token68[rest[7]]) {`,
+		new:  `token68[rest[6]]) {`,
+		rule: "every byte of a bearer token is one of a token",
+	},
+	{
 		id: "bearer-any-length", file: "session.go",
 		old:  `token == "" || len(token) > maxCredential || !isToken68(token)`,
 		new:  `token == "" || !isToken68(token)`,

@@ -288,8 +288,8 @@ var tokens = []mutation{
 	},
 	{
 		id: "jwt-cached-for-ever", file: "internal/strictjwt/strictjwt.go",
-		old:  "if claims, ok := v.cache.get(id, now); ok {\n\t\tif err := v.checkTimes(&claims, now); err != nil {",
-		new:  "if claims, ok := v.cache.get(id, now); ok {\n\t\tif err := v.checkTimes(&claims, now); err != nil && false {",
+		old:  "if e := v.cache.get(id, now); e != nil {\n\t\tif err := v.checkTimes(&e.claims, now); err != nil {",
+		new:  "if e := v.cache.get(id, now); e != nil {\n\t\tif err := v.checkTimes(&e.claims, now); err != nil && false {",
 		rule: "times are checked on every use",
 	},
 	{
@@ -303,6 +303,18 @@ var tokens = []mutation{
 		old:  `return !now.Before(e.at) && now.Sub(e.at) < age`,
 		new:  `return now.Sub(e.at) < age`,
 		rule: "a clock that goes back does not prolong a signature",
+	},
+	{
+		id: "jwt-fingerprint-of-a-part", file: "internal/strictjwt/fingerprint.go",
+		old:  `gcm.Seal(b[:0], nonce, nil, b[headroom:])`,
+		new:  `gcm.Seal(b[:0], nonce, nil, b[len(b)-headroom:])`,
+		rule: "the cache knows a token by all of it",
+	},
+	{
+		id: "jwt-fingerprint-without-a-key", file: "internal/strictjwt/fingerprint.go",
+		old:  "\t\tcopy(b, secret)\n",
+		new:  "\t\t_ = secret\n",
+		rule: "what one cache knows says nothing about another",
 	},
 	{
 		id: "jwt-unset-clock", file: "internal/strictjwt/strictjwt.go",
@@ -602,6 +614,18 @@ var payloads = []mutation{
 		old:  "\tclear(r.bytes[:cap(r.bytes)])\n",
 		new:  ``,
 		rule: "a pool holds no claims",
+	},
+	{
+		id: "pool-claims-kept", file: "internal/strictjwt/token.go",
+		old:  `*r = room{bytes: r.bytes[:0]}`,
+		new:  `r.bytes = r.bytes[:0]`,
+		rule: "a pool holds nothing of a token that was read",
+	},
+	{
+		id: "pool-fingerprinted-token-kept", file: "internal/strictjwt/fingerprint.go",
+		old:  "\tclear(b) // a pool is no place for credentials\n",
+		new:  ``,
+		rule: "a pool holds no tokens",
 	},
 	{
 		id: "body-read-after-the-end", file: "internal/input/body.go",

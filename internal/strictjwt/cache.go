@@ -1,9 +1,7 @@
 package strictjwt
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"slices"
+	"crypto/fips140"
 	"sync"
 	"time"
 )
@@ -15,19 +13,13 @@ const (
 	minCacheBytes  = 64 << 10
 	entryOverhead  = 480 // an estimate: the structs, the map slot, the headers of strings
 	stringOverhead = 16
-	secretBytes    = sha256.Size
 )
-
-// digest identifies a token in the cache.
-type digest [sha256.Size]byte
 
 // cache remembers the claims of tokens whose signature was good.
 //
-// It is keyed by SHA-256 of a secret that was drawn for this cache and the whole
-// token, signature included. A hit is as strong as a signature only if nobody can
-// make two tokens with one key: maphash has 64 bits and is not made for that.
-// Digests stay here, so that nobody has one to extend, which is what the second
-// hash of an HMAC is against. Keeping the tokens themselves would need a
+// It is keyed by fingerprints of whole tokens, signature included. A hit is as strong
+// as a signature only if nobody can make two tokens with one fingerprint: maphash has
+// 64 bits and is not made for that. Keeping the tokens themselves would need a
 // comparison whose time tells how much of a guess is right, and would leave
 // credentials in memory.
 //
@@ -36,9 +28,10 @@ type digest [sha256.Size]byte
 // back when they are used and else go with the next change. Nothing is swept in
 // the background: without traffic, what is there stays.
 type cache struct {
-	age    time.Duration
-	shards []shard
-	inputs sync.Pool // of *[]byte: the secret, and room for a token
+	age          time.Duration
+	shards       []shard
+	fingerprints *fingerprinter
+	types        typeMemo // that the entries were decoded into
 }
 
 type shard struct {
@@ -49,13 +42,13 @@ type shard struct {
 }
 
 type generation struct {
-	entries map[digest]entry
+	entries map[fingerprint]*entry
 	bytes   int
 	since   time.Time
 }
 
 type entry struct {
-	claims *Claims
+	claims Claims
 	at     time.Time // when the signature was verified
 }
 
@@ -70,84 +63,70 @@ func newCache(size int, age time.Duration) *cache {
 	if size >= shardFrom {
 		shards = shardCount
 	}
-	c := &cache{age: age, shards: make([]shard, shards)}
+	c := &cache{age: age, shards: make([]shard, shards), fingerprints: newFingerprinter(fips140.Enabled())}
 	for i := range c.shards {
 		c.shards[i].maxEntries = size / (2 * shards)
 		c.shards[i].maxBytes = max(size*bytesPerEntry, minCacheBytes) / (2 * shards)
 	}
-	secret := make([]byte, secretBytes)
-	rand.Read(secret) // never fails: crypto/rand ends the program instead
-	c.inputs.New = func() any {
-		input := append(make([]byte, 0, 1<<10), secret...)
-		return &input
-	}
 	return c
 }
 
-// id hashes a token. On a nil cache it is zero, and get and put do nothing.
-func (c *cache) id(token string) digest {
+// id is zero on a nil cache, whose get and put do nothing.
+func (c *cache) id(token string) fingerprint {
 	if c == nil {
-		return digest{}
+		return fingerprint{}
 	}
-	input := c.inputs.Get().(*[]byte)
-	*input = append((*input)[:secretBytes], token...)
-	id := sha256.Sum256(*input)
-	clear((*input)[secretBytes:]) // a pool is no place for credentials
-	c.inputs.Put(input)
-	return id
+	return c.fingerprints.of(token)
 }
 
-func (c *cache) shard(id digest) *shard { return &c.shards[int(id[0])%len(c.shards)] }
+func (c *cache) shard(id fingerprint) *shard { return &c.shards[int(id[0])%len(c.shards)] }
 
-// get returns a copy of the claims if they are young enough.
-func (c *cache) get(id digest, now time.Time) (Claims, bool) {
+// get returns an entry that is young enough, or nil. Its claims are to be copied.
+func (c *cache) get(id fingerprint, now time.Time) *entry {
 	if c == nil {
-		return Claims{}, false
+		return nil
 	}
-	e, ok := c.shard(id).find(id, c.age, now)
-	if !ok {
-		return Claims{}, false
-	}
-	return e.claims.copy(), true
+	return c.shard(id).find(id, c.age, now)
 }
 
 // find looks an entry up, and moves one of the old generation to the young one.
-func (s *shard) find(id digest, age time.Duration, now time.Time) (entry, bool) {
+func (s *shard) find(id fingerprint, age time.Duration, now time.Time) *entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, ok := s.young.entries[id]
-	if ok {
-		return e, e.fresh(age, now)
+	e, young := s.young.entries[id]
+	if !young {
+		e = s.old.entries[id]
 	}
-	e, ok = s.old.entries[id]
-	if !ok || !e.fresh(age, now) {
-		return entry{}, false
+	if e == nil || !e.fresh(age, now) {
+		return nil
 	}
-	s.old.remove(id)
-	s.add(id, e, age, now)
-	return e, true
+	if !young {
+		s.old.remove(id)
+		s.add(id, e, age, now)
+	}
+	return e
 }
 
 // fresh reports whether the signature may still be trusted. A clock that went
 // back makes an entry look new, so it must not be from the future either.
-func (e entry) fresh(age time.Duration, now time.Time) bool {
+func (e *entry) fresh(age time.Duration, now time.Time) bool {
 	return !now.Before(e.at) && now.Sub(e.at) < age
 }
 
 // put remembers the claims of a token that was just verified.
-func (c *cache) put(id digest, claims Claims, now time.Time) {
+func (c *cache) put(id fingerprint, claims Claims, now time.Time) {
 	if c == nil {
 		return
 	}
-	kept := claims.copy()
+	e := &entry{claims: claims.copy(), at: now}
 	s := c.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.old.remove(id)
-	s.add(id, entry{claims: &kept, at: now}, c.age, now)
+	s.add(id, e, c.age, now)
 }
 
-func (c *cache) forget(id digest) {
+func (c *cache) forget(id fingerprint) {
 	s := c.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,8 +135,9 @@ func (c *cache) forget(id digest) {
 }
 
 // add puts an entry into the young generation, after making it the old one if
-// it is full, or so long there that the old one has nothing of use.
-func (s *shard) add(id digest, e entry, age time.Duration, now time.Time) {
+// it is full, or so long there that the old one has nothing of use. The map of what
+// is dropped serves again: to grow a new one would cost as much as its entries.
+func (s *shard) add(id fingerprint, e *entry, age time.Duration, now time.Time) {
 	s.young.remove(id)
 	cost := e.claims.cost()
 	if cost > s.maxBytes {
@@ -165,17 +145,18 @@ func (s *shard) add(id digest, e entry, age time.Duration, now time.Time) {
 	}
 	full := len(s.young.entries) >= s.maxEntries || s.young.bytes+cost > s.maxBytes
 	if full || now.Sub(s.young.since) >= age {
-		s.old = s.young
-		s.young = generation{since: now}
+		dropped := s.old.entries
+		clear(dropped)
+		s.old, s.young = s.young, generation{entries: dropped, since: now}
 	}
 	if s.young.entries == nil {
-		s.young.entries = map[digest]entry{}
+		s.young.entries = map[fingerprint]*entry{}
 	}
 	s.young.entries[id] = e
 	s.young.bytes += cost
 }
 
-func (g *generation) remove(id digest) {
+func (g *generation) remove(id fingerprint) {
 	if e, ok := g.entries[id]; ok {
 		g.bytes -= e.claims.cost()
 		delete(g.entries, id)
@@ -185,7 +166,8 @@ func (g *generation) remove(id digest) {
 // copy separates the claims from those of other requests.
 func (c *Claims) copy() Claims {
 	own := *c
-	own.Audience = slices.Clone(c.Audience)
+	own.Audience = make([]string, len(c.Audience)) // slices.Clone takes longer
+	copy(own.Audience, c.Audience)
 	return own
 }
 

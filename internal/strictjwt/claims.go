@@ -80,11 +80,11 @@ type wireClaims struct {
 	ID        text        `json:"jti"`
 }
 
-// readClaims parses a payload whose signature was good and checks what does not
+// readClaims parses a payload whose signature was good, in r, and checks what does not
 // change with time.
-func (v *Verifier) readClaims(payload []byte) (Claims, error) {
-	var wire wireClaims
-	if err := decodeObject(payload, &wire, "claims"); err != nil {
+func (v *Verifier) readClaims(payload []byte, r *room) (Claims, error) {
+	wire := &r.claims
+	if err := decodeObject(payload, wire, "claims"); err != nil {
 		return Claims{}, err
 	}
 	if wire.Issuer.value != v.issuer { // the configured one is never empty
@@ -106,6 +106,10 @@ func (v *Verifier) readClaims(payload []byte) (Claims, error) {
 		return Claims{}, invalid("the iat is missing and a maximum age is set")
 	}
 	text := string(payload)
+	k := &kept{text: &text}
+	if v.cache != nil {
+		k.types = &v.cache.types
+	}
 	return Claims{
 		Subject:   wire.Subject.value,
 		Issuer:    wire.Issuer.value,
@@ -114,7 +118,7 @@ func (v *Verifier) readClaims(payload []byte) (Claims, error) {
 		ExpiresAt: wire.ExpiresAt.time(),
 		IssuedAt:  wire.IssuedAt.time(),
 		NotBefore: wire.NotBefore.time(),
-		payload:   &kept{text: &text, reused: v.cache != nil},
+		payload:   k,
 	}, nil
 }
 

@@ -124,6 +124,7 @@ func New(c Config) (*Verifier, error) {
 	if v.now == nil {
 		v.now = time.Now
 	}
+	v.expectUsual()
 	if c.CacheSize >= 0 {
 		v.cache = newCache(c.CacheSize, c.CacheAge)
 	}

@@ -11,9 +11,9 @@ import (
 // kept is the claims of one token as text, and as what they were last decoded into.
 // All copies of its Claims share it, and so do the requests of one cached token.
 type kept struct {
-	text   *string // fmt shows what a struct holds, and of a string in it the address
-	reused bool    // a cache holds it
-	last   atomic.Pointer[decoded]
+	text  *string   // fmt shows what a struct holds, and of a string in it the address
+	types *typeMemo // of the cache that holds it; nil where none does
+	last  atomic.Pointer[decoded]
 }
 
 type decoded struct {
@@ -34,7 +34,7 @@ func (k *kept) repeat(dst reflect.Value) bool {
 // remember keeps a copy of what dst points to, where a copy shares nothing that
 // can be changed.
 func (k *kept) remember(dst reflect.Value) {
-	if !k.reused || !flat(dst.Type().Elem()) {
+	if k.types == nil || !k.types.flat(dst.Type().Elem()) {
 		return
 	}
 	value := reflect.New(dst.Type().Elem()).Elem()
@@ -52,6 +52,24 @@ func fresh(dst reflect.Value) bool {
 const maxDecoded = 256
 
 var unmarshalers = []reflect.Type{reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[json.UnmarshalerFrom](), reflect.TypeFor[encoding.TextUnmarshaler]()}
+
+// typeMemo remembers what flat says of a type: a service decodes into one, and to look
+// through it takes as long as to keep what came out.
+type typeMemo struct{ last atomic.Pointer[knownType] }
+
+type knownType struct {
+	of   reflect.Type
+	flat bool
+}
+
+func (m *typeMemo) flat(t reflect.Type) bool {
+	if last := m.last.Load(); last != nil && last.of == t {
+		return last.flat
+	}
+	known := &knownType{t, flat(t)}
+	m.last.Store(known)
+	return known.flat
+}
 
 // flat reports whether t is strings, numbers and booleans, decoded by no code of
 // its own, which could answer differently the next time.

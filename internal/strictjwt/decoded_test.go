@@ -2,6 +2,7 @@ package strictjwt
 
 import (
 	"encoding/json"
+	"reflect"
 	"testing"
 )
 
@@ -20,7 +21,7 @@ func (r *askedRole) UnmarshalJSON(b []byte) error {
 // request, unless that could share or change anything.
 func TestDecodeAgain(t *testing.T) {
 	text := `{"role":"member","level":3,"deep":{"ok":true},"groups":["a"]}`
-	claims := Claims{payload: &kept{text: &text, reused: true}}
+	claims := Claims{payload: &kept{text: &text, types: new(typeMemo)}}
 	type flatClaims struct {
 		Role string `json:"role"`
 		Deep struct {
@@ -42,7 +43,7 @@ func TestDecodeAgain(t *testing.T) {
 	merged := flatClaims{Level: 9}
 	merged.Deep.OK = true
 	other := `{"role":"other"}`
-	if err := (Claims{payload: &kept{text: &other, reused: true}}).Decode(&merged); err != nil || merged.Level != 9 || merged.Role != "other" {
+	if err := (Claims{payload: &kept{text: &other, types: new(typeMemo)}}).Decode(&merged); err != nil || merged.Level != 9 || merged.Role != "other" {
 		t.Errorf("got %+v, %v: what was there must stay", merged, err)
 	}
 
@@ -86,5 +87,17 @@ func TestDecodeAgain(t *testing.T) {
 	var got flatClaims
 	if err := uncached.Decode(&got); err != nil || uncached.payload.last.Load() != nil {
 		t.Errorf("got %v; without a cache nothing is worth remembering", err)
+	}
+}
+
+// TestTypeMemo: a type that came before another is judged again, and the same.
+func TestTypeMemo(t *testing.T) {
+	t.Parallel()
+	var m typeMemo
+	for i, of := range []any{"", "", []string{}, []string{}, "", askedRole(""), struct{ N int }{}, struct{ N []int }{}} {
+		want := i < 2 || i == 4 || i == 6
+		if got := m.flat(reflect.TypeOf(of)); got != want {
+			t.Errorf("%d: %T: got %v, want %v", i, of, got, want)
+		}
 	}
 }

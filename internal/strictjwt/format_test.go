@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"github.com/routeguard/guard/internal/strictjwt"
 )
 
@@ -15,6 +17,11 @@ func TestVerifyRefusesAnySecondSpelling(t *testing.T) {
 	part := strings.Split(good, ".")
 	header, payload, signature := part[0], part[1], part[2]
 	join := func(parts ...string) string { return strings.Join(parts, ".") }
+	// signed is for payloads, which nobody looks at where the signature is wrong.
+	signed := func(payload string) string {
+		input := join(header, payload)
+		return join(input, encode(string(must(jwt.SigningMethodHS256.Sign(input, secret)))))
+	}
 	middle := func(s, inserted string) string { return s[:5] + inserted + s[5:] }
 
 	refuseAll(t, config("HS256"), []mangled{
@@ -32,25 +39,26 @@ func TestVerifyRefusesAnySecondSpelling(t *testing.T) {
 		{name: "a leading space", token: " " + good, want: "header is not canonical"},
 		{name: "a trailing space", token: good + " ", want: "signature is not canonical"},
 		{name: "a space in the header", token: join(middle(header, " "), payload, signature), want: "header is not canonical"},
-		{name: "a space in the payload", token: join(header, middle(payload, " "), signature), want: "payload is not canonical"},
+		{name: "a space in the payload", token: signed(middle(payload, " ")), want: "payload is not canonical"},
 		{name: "a space in the signature", token: join(header, payload, middle(signature, " ")), want: "signature is not canonical"},
-		{name: "a tab in the payload", token: join(header, middle(payload, "\t"), signature), want: "payload is not canonical"},
+		{name: "a tab in the payload", token: signed(middle(payload, "\t")), want: "payload is not canonical"},
 		{name: "a leading line feed", token: "\n" + good, want: "line end"},
 		{name: "a trailing line feed", token: good + "\n", want: "line end"},
 		{name: "a trailing CR LF", token: good + "\r\n", want: "line end"},
 		{name: "CR LF in the header", token: join(middle(header, "\r\n"), payload, signature), want: "line end"},
 		{name: "a line feed in the payload", token: join(header, middle(payload, "\n"), signature), want: "line end"},
 		{name: "a CR in the signature", token: join(header, payload, middle(signature, "\r")), want: "line end"},
-		{name: "a NUL in the payload", token: join(header, middle(payload, "\x00"), signature), want: "payload is not canonical"},
+		{name: "a NUL in the payload", token: signed(middle(payload, "\x00")), want: "payload is not canonical"},
 		{name: "a byte above ASCII in the signature", token: join(header, payload, middle(signature, "\xc3\xa9")), want: "signature is not canonical"},
 		{name: "a percent escape in the signature", token: join(header, payload, middle(signature, "%2D")), want: "signature is not canonical"},
 		{name: "a padded header", token: join(header+"=", payload, signature), want: "header is not canonical"},
-		{name: "a padded payload", token: join(header, payload+"==", signature), want: "payload is not canonical"},
+		{name: "a padded payload that nobody signed", token: join(header, payload+"==", signature), want: "does not verify"},
+		{name: "a padded payload", token: signed(payload + "=="), want: "payload is not canonical"},
 		{name: "a padded signature", token: join(header, payload, signature+"="), want: "signature is not canonical"},
 		{name: "the standard alphabet's plus", token: join(header, payload, "+"+signature[1:]), want: "signature is not canonical"},
 		{name: "the standard alphabet's slash", token: join(header, payload, "/"+signature[1:]), want: "signature is not canonical"},
 		{name: "trailing bits in the header", token: join(trailingBits(header), payload, signature), want: "header is not canonical"},
-		{name: "trailing bits in the payload", token: join(header, trailingBits(payload), signature), want: "payload is not canonical"},
+		{name: "trailing bits in the payload", token: signed(trailingBits(payload)), want: "payload is not canonical"},
 		{name: "trailing bits in the signature", token: join(header, payload, trailingBits(signature)), want: "signature is not canonical"},
 		{name: "a signature one character short", token: good[:len(good)-1], want: "signature"},
 		{name: "a signature one character long", token: join(header, payload, "A"), want: "signature is not canonical"},

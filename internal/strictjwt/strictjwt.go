@@ -6,11 +6,13 @@
 // members, a second spelling of the same token. A token is looked at in a fixed
 // order, and each step refuses for good:
 //
-//  1. length, three base64url segments in their only spelling;
+//  1. length, three segments;
 //  2. the header: one JSON object, the pinned alg, typ, no crit, no b64;
 //  3. the key, from the configuration alone;
 //  4. the signature;
 //  5. the claims: one JSON object, then exp, nbf, iat, iss, aud, sub, jti.
+//
+// A segment is decoded, from base64url in its only spelling, when its turn comes.
 //
 // What is not checked: whether the token was revoked and whether the subject
 // still exists. Load the subject on every request for that.
@@ -95,11 +97,11 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 	}
 
 	id := v.cache.id(token)
-	if claims, ok := v.cache.get(id, now); ok {
-		if err := v.checkTimes(&claims, now); err != nil {
+	if e := v.cache.get(id, now); e != nil {
+		if err := v.checkTimes(&e.claims, now); err != nil {
 			return Claims{}, err
 		}
-		return claims, nil
+		return e.claims.copy(), nil
 	}
 
 	claims, err := v.look(ctx, token)
@@ -121,28 +123,36 @@ func (v *Verifier) look(ctx context.Context, token string) (Claims, error) {
 	if err != nil {
 		return Claims{}, err
 	}
-	claims, err := v.readClaims(payload)
+	claims, err := v.readClaims(payload, r)
 	claims.KeyID = header.kid
 	return claims, err
 }
 
 // authenticate returns the header and the payload, in r, of a token that was signed
-// by a configured key. The payload has not been looked at: parsing what nobody
+// by a configured key. Nothing has looked at the payload: parsing what nobody
 // vouches for is how parsers are attacked.
 func (v *Verifier) authenticate(ctx context.Context, token string, r *room) (header, []byte, error) {
-	seg, err := split(token, r)
+	seg, err := split(token)
 	if err != nil {
 		return header{}, nil, err
 	}
-	h, err := v.readHeader(seg)
+	h, err := v.readHeader(seg.header, r)
 	if err != nil {
 		return header{}, nil, err
 	}
-	if err := v.keys.verify(ctx, h, seg.signed, seg.signature); err != nil {
+	signature, err := r.decode(seg.signature)
+	if err != nil {
+		return header{}, nil, invalid("the signature is not canonical base64url")
+	}
+	if err := v.keys.verify(ctx, h, seg.signed, signature); err != nil {
 		return header{}, nil, err
 	}
-	v.headers.keep(seg.encodedHeader, h)
-	return h, seg.payload, nil
+	v.headers.keep(seg.header, h)
+	payload, err := r.decode(seg.payload)
+	if err != nil {
+		return header{}, nil, invalid("the payload is not canonical base64url")
+	}
+	return h, payload, nil
 }
 
 // Forget drops a token from the cache, so that its next use is a full check.

@@ -18,20 +18,21 @@ const maxNameBytes = 255
 
 // segments is a token in the compact serialization of RFC 7515, section 7.1.
 type segments struct {
-	encodedHeader string
-	header        []byte
-	payload       []byte
-	signature     []byte
-	signed        string // what the signature covers: two segments and their dot
+	header, payload, signature string // as they are encoded
+	signed                     string // what the signature covers: two segments and their dot
 }
 
 // room is where one token is decoded. It is kept for the next one, unless a long
 // token has made it large.
-type room struct{ bytes []byte }
+type room struct {
+	bytes  []byte
+	header wireHeader
+	claims wireClaims
+}
 
 const maxKeptRoom = 4 << 10
 
-var rooms = sync.Pool{New: func() any { return &room{make([]byte, 0, 1<<10)} }}
+var rooms = sync.Pool{New: func() any { return &room{bytes: make([]byte, 0, 1<<10)} }}
 
 // release wipes the room: a pool is no place for claims.
 func (r *room) release() {
@@ -39,7 +40,7 @@ func (r *room) release() {
 		return
 	}
 	clear(r.bytes[:cap(r.bytes)])
-	r.bytes = r.bytes[:0]
+	*r = room{bytes: r.bytes[:0]}
 	rooms.Put(r)
 }
 
@@ -59,9 +60,9 @@ func (r *room) decode(segment string) ([]byte, error) {
 // each a different key in a cache or a deny-list.
 var segmentEncoding = base64.RawURLEncoding.Strict()
 
-// split takes a token apart, in r. Five segments would be an encrypted token, which
-// is not offered.
-func split(token string, r *room) (segments, error) {
+// split takes a token apart. Five segments would be an encrypted token, which is not
+// offered.
+func split(token string) (segments, error) {
 	head, rest, ok := strings.Cut(token, ".")
 	if !ok {
 		return segments{}, invalid("not three segments")
@@ -77,19 +78,7 @@ func split(token string, r *room) (segments, error) {
 	if strings.IndexByte(token, '\n') >= 0 || strings.IndexByte(token, '\r') >= 0 {
 		return segments{}, invalid("a line end among the segments")
 	}
-
-	seg := segments{encodedHeader: head, signed: token[:len(head)+1+len(payload)]}
-	var err error
-	if seg.header, err = r.decode(head); err != nil {
-		return segments{}, invalid("the header is not canonical base64url")
-	}
-	if seg.payload, err = r.decode(payload); err != nil {
-		return segments{}, invalid("the payload is not canonical base64url")
-	}
-	if seg.signature, err = r.decode(signature); err != nil {
-		return segments{}, invalid("the signature is not canonical base64url")
-	}
-	return seg, nil
+	return segments{head, payload, signature, token[:len(head)+1+len(payload)]}, nil
 }
 
 // header is what a token says about its own signature, within what is allowed.
@@ -110,13 +99,17 @@ type wireHeader struct {
 	Base64    jsontext.Value `json:"b64"`
 }
 
-// readHeader parses the header and applies the policy that needs no key.
-func (v *Verifier) readHeader(seg segments) (header, error) {
-	if h, ok := v.headers.known(seg.encodedHeader); ok {
+// readHeader decodes the header, in r, and applies the policy that needs no key.
+func (v *Verifier) readHeader(encoded string, r *room) (header, error) {
+	if h, ok := v.headers.known(encoded); ok {
 		return h, nil
 	}
-	var wire wireHeader
-	if err := decodeObject(seg.header, &wire, "header"); err != nil {
+	decoded, err := r.decode(encoded)
+	if err != nil {
+		return header{}, invalid("the header is not canonical base64url")
+	}
+	wire := &r.header
+	if err := decodeObject(decoded, wire, "header"); err != nil {
 		return header{}, err
 	}
 	algorithm, ok := v.algorithms.byName[wire.Algorithm.value]
@@ -178,7 +171,7 @@ func hasControl(s string) bool {
 }
 
 // headerMemo remembers the last header that came with a good signature. The
-// tokens of one key have the same header, byte for byte, so that it is parsed
+// tokens of one key have the same header, byte for byte, so that it is decoded
 // once. What was never signed does not get in, so forgers cannot push it out.
 type headerMemo struct{ last atomic.Pointer[knownHeader] }
 
@@ -201,4 +194,13 @@ func (m *headerMemo) keep(encoded string, h header) {
 	}
 	// Cloned, or the memo would keep the whole token in memory.
 	m.last.Store(&knownHeader{encoded: strings.Clone(encoded), header: h})
+}
+
+// expectUsual remembers the header that most libraries write, so that forged tokens
+// which have it are as cheap before the first good one as they are after it.
+func (v *Verifier) expectUsual() {
+	usual := segmentEncoding.EncodeToString([]byte(`{"alg":"` + v.algorithms.names[0] + `","typ":"JWT"}`))
+	if h, err := v.readHeader(usual, new(room)); err == nil {
+		v.headers.keep(usual, h)
+	}
 }
