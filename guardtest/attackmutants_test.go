@@ -553,7 +553,8 @@ func (s *sample) leaky(pattern string) []http.Handler {
 			w.Header().Set("X-Request-Id", "12345678")
 			w.Header().Set("X-Content-Type-Options", "nosniff")
 			w.Header().Set("Cache-Control", "no-store")
-			if r.Header.Get("Authorization") != "Bearer "+mutantToken("ann", time.Hour) {
+			token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+			if p, err := s.verify(r.Context(), token); err != nil || p.id != "ann" {
 				http.Error(w, "who are you?", http.StatusUnauthorized)
 			}
 		})}

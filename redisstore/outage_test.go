@@ -31,6 +31,7 @@ type load struct {
 
 	mu    sync.Mutex
 	calls []call
+	took  time.Duration // by the last run
 	wg    sync.WaitGroup
 }
 
@@ -41,10 +42,12 @@ type call struct {
 
 func (l *load) run(for_ time.Duration) {
 	l.calls, l.peak = nil, atomic.Int64{}
-	for end := time.Now().Add(for_); time.Now().Before(end); time.Sleep(2500 * time.Microsecond) {
+	began := time.Now()
+	for end := began.Add(for_); time.Now().Before(end); time.Sleep(2500 * time.Microsecond) {
 		l.wg.Go(l.one)
 	}
 	l.wg.Wait()
+	l.took = time.Since(began)
 }
 
 func (l *load) one() {
@@ -129,8 +132,9 @@ func TestOutagesCostLittle(t *testing.T) {
 			}
 			// Times are logged, not judged: the machine may be busy. What an open breaker
 			// saves is seen in how few of the calls asked Redis at all.
-			if got := l.asked(); got > len(l.calls)/2 {
-				t.Errorf("%d of %d calls asked Redis: the breaker did not open", got, len(l.calls))
+			// It opens after three failures, while others are in flight, and then asks once in half a second.
+			if got, most := l.asked(), 3+int(l.peak.Load())+int(l.took/(500*time.Millisecond))+1; got > most {
+				t.Errorf("%d of %d calls asked Redis, want at most %d: the breaker did not open", got, len(l.calls), most)
 			}
 			if got := l.peak.Load(); got > 50*slack {
 				t.Errorf("%d were in flight, want at most 50", got)
@@ -140,8 +144,14 @@ func TestOutagesCostLittle(t *testing.T) {
 			eventually(t, "Redis is asked again", func() bool { l.run(20 * time.Millisecond); return l.failed() == 0 })
 			mu.Lock()
 			defer mu.Unlock()
-			if len(states) < 2 || states[0] == nil || states[len(states)-1] != nil || len(states) > 4 {
-				t.Errorf("got states %v, want an error, then nil", states)
+			for i, cause := range states { // on a busy machine there are more than two
+				if down := i%2 == 0; (cause != nil) != down || len(states)%2 != 0 {
+					t.Errorf("got states %v, want errors and nil by turns, nil at last", states)
+					break
+				}
+			}
+			if len(states) == 0 {
+				t.Error("got no states, want an error, then nil")
 			}
 		})
 	}
