@@ -169,7 +169,7 @@ func TestNewListsEveryMistake(t *testing.T) {
 		t.Errorf("got %d mistakes, want 13:\n%v", got, err)
 	}
 	for line := range strings.Lines(err.Error()) {
-		if !strings.HasPrefix(line, "guard: JWT: ") {
+		if !strings.HasPrefix(line, "JWT: ") {
 			t.Errorf("got line %q, want a prefix that says where", line)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 type mistakes []error
 
 func (m *mistakes) add(format string, args ...any) {
-	*m = append(*m, fmt.Errorf("guard: JWT: "+format, args...))
+	*m = append(*m, fmt.Errorf("JWT: "+format, args...))
 }
 
 func (c Config) checkNames(m *mistakes) {
