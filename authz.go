@@ -147,7 +147,7 @@ type notLoaded struct {
 	cause error
 }
 
-func (e *notLoaded) Error() string { return "load {" + e.param + "}: " + e.cause.Error() }
+func (e *notLoaded) Error() string { return fmt.Sprintf("load {%s}: %v", e.param, e.cause) } // survives a typed nil
 
 func (e *notLoaded) Unwrap() error { return e.cause }
 

@@ -241,7 +241,7 @@ func (d *Decoder[T]) decode(ctx context.Context, x *exchange, dst *T) (*input.Bo
 	case f == nil:
 		return body, nil
 	case f.Status >= 500 && ctx.Err() == context.Canceled: // a Validate method asked a store
-		return nil, refuseGone.Because(f.Cause)
+		return nil, canceled(ctx, f.Cause)
 	case f.Status >= 500 && errors.Is(f.Cause, context.DeadlineExceeded):
 		return nil, refuseUnavailable.Because(f.Cause)
 	}
