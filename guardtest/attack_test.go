@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
 func TestAttackFindsNothingInASoundService(t *testing.T) {
@@ -25,6 +26,28 @@ func TestAttackFindsNothingInASoundService(t *testing.T) {
 	for _, k := range kinds {
 		if !tried[k.name] {
 			t.Errorf("%s was not tried on any route", k.name)
+		}
+	}
+}
+
+// A second that passes between two answers is not what an attack did.
+func TestTheTimeIsNoFinding(t *testing.T) {
+	t.Parallel()
+	for phase := range int64(3) {
+		for _, tt := range []struct{ route, kind string }{
+			{"POST /login", "forged headers"}, // a new token each second
+			{"GET /me", "forged headers"},
+			{"POST /projects", "forged headers"}, // after which others see a later time
+			{"POST /projects", "unknown names"},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				ticks.Store(phase)
+				for _, r := range attackSample(clockwork, tt.route, only(tt.kind)) {
+					if len(r.Tried) == 0 || len(r.Findings) > 0 {
+						t.Errorf("%s: %s", tt.kind, r)
+					}
+				}
+			})
 		}
 	}
 }

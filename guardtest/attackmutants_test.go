@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -119,6 +120,17 @@ func newSample(fault string) *sample {
 }
 
 func (s *sample) is(fault string) bool { return s.fault == fault }
+
+// clockwork is no fault: a service that tells the time, and some of whose work takes a second.
+const clockwork = "tells the time"
+
+var ticks atomic.Int64
+
+func (s *sample) tick() {
+	if s.is(clockwork) && ticks.Add(1)%3 == 0 {
+		time.Sleep(time.Second)
+	}
+}
 
 var people = map[string]person{"ann": {"ann", "t1", false}, "ben": {"ben", "t1", false}, "cat": {"cat", "t2", false}, "root": {"root", "t1", true}}
 
@@ -237,6 +249,9 @@ func (s *sample) readRoutes(users guard.Authenticator[person], perCaller guard.L
 			id = forged
 		}
 		reply := guard.Reply[string]{Body: "the profile of " + id}
+		if s.is(clockwork) {
+			reply.Body += " at " + time.Now().UTC().Format(time.RFC3339)
+		}
 		if s.is("lets caches keep what is private") {
 			reply.Header = http.Header{"Cache-Control": {"public, max-age=60"}}
 		}
@@ -346,6 +361,7 @@ func (s *sample) move(_ context.Context, c *call[moveNote, project]) (guard.None
 }
 
 func (s *sample) create(r *http.Request, owner, name string) (guard.Reply[project], error) {
+	s.tick()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if forged := r.Header.Get("X-User-Id"); forged != "" && s.is("creates for X-User-Id") {
@@ -442,6 +458,7 @@ func (s *sample) publicRoutes(users guard.Authenticator[person], perCaller guard
 }
 
 func (s *sample) login(_ context.Context, c *guard.Call[guard.Anonymous, sign, guard.None]) (guard.Reply[string], error) {
+	s.tick()
 	var none guard.Reply[string]
 	wrong := guard.Fail(401, "wrong_credentials", "The address or the password is wrong.")
 	switch {

@@ -22,6 +22,7 @@ type attack struct {
 	name  string          // of the kind of attack
 	count int             // of its requests
 	clean map[string]bool // answers that were looked at
+	still map[string]bool // views that do not tell the time, by their user and route
 }
 
 // kind is a kind of attack.
@@ -64,7 +65,7 @@ var kinds = []kind{
 
 // attackRoute runs kinds of attack on a route. The exemptions that were needed are added to used.
 func attackRoute(route checklist.Route, open func() *service, used map[string]bool, kinds []kind) RouteReport {
-	a := &attack{route: route, open: open, used: used, clean: map[string]bool{}, report: RouteReport{Pattern: route.Pattern}}
+	a := &attack{route: route, open: open, used: used, clean: map[string]bool{}, still: map[string]bool{}, report: RouteReport{Pattern: route.Pattern}}
 	a.s = open()
 	a.match = matcher(a.s.Routes())
 	if route.Unguarded != "" {

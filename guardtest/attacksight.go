@@ -2,6 +2,7 @@ package guardtest
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/routeguard/guard/checklist"
 )
@@ -81,13 +82,25 @@ func (a *attack) compare(when string, concerned func(caller) bool) bool {
 			continue
 		}
 		got := a.s.do(before.route, r)
-		if got.status == http.StatusTooManyRequests || got.same() == before.same {
+		if got.status == http.StatusTooManyRequests || got.same() == before.same || a.tellsTheTime(before, got) {
 			continue
 		}
 		a.found("%s, %s sees something else on %s: %s", when, before.by.name, before.route.Pattern, got)
 		return true
 	}
 	return false
+}
+
+// tellsTheTime reports whether a view changes with the second, with nothing sent but itself.
+func (a *attack) tellsTheTime(v view, got answer) bool {
+	key := v.by.name + " " + v.route.Pattern
+	if a.still[key] {
+		return false
+	}
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
+	again, ok := a.s.view(v.route, v.by)
+	a.still[key] = !ok || again.same == got.same()
+	return !a.still[key]
 }
 
 // same reports whether two users are one, by their credentials.
