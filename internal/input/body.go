@@ -13,6 +13,7 @@ import (
 // scratch is what one request needs while it is decoded, kept for the next one.
 type scratch struct {
 	buf  []byte
+	own  []byte // the buffer to go on with, while buf is a large one
 	json jsonDecoder
 	out  collector
 	seen []bool
@@ -24,18 +25,42 @@ func newScratch() *scratch { return &scratch{buf: make([]byte, 0, 4<<10)} }
 // takeScratch returns a scratch that holds nothing of another request.
 func (p *Plan) takeScratch() *scratch { return p.pool.Get().(*scratch) }
 
-// putScratch wipes s and keeps it, unless its buffer has become large.
+// putScratch wipes s and keeps it. What a large body has made of it is not kept, but for its buffers.
 func (p *Plan) putScratch(s *scratch) {
 	clear(s.buf)
 	clear(s.path[:cap(s.path)])
 	s.json.release()
 	s.out.release()
 	s.path = s.path[:0]
-	if cap(s.buf) > maxPooledBuffer {
-		return
+	if cap(s.buf) > maxOwnBuffer {
+		giveLarge(s.buf)
+		s = &scratch{buf: s.own}
 	}
 	s.buf = s.buf[:0]
 	p.pool.Put(s)
+}
+
+// largeBuffers are wiped buffers of more than maxOwnBuffer bytes. All plans share them, so that a route
+// which is sent a large body now and then keeps none of its own.
+var largeBuffers sync.Pool // of *[]byte
+
+// emptyBuffer returns a buffer with room for size bytes.
+func emptyBuffer(size int) []byte {
+	if size > maxOwnBuffer {
+		if b, ok := largeBuffers.Get().(*[]byte); ok && cap(*b) >= size {
+			return *b
+		}
+	}
+	return make([]byte, 0, size)
+}
+
+// giveLarge keeps a wiped buffer for another request.
+func giveLarge(b []byte) {
+	if cap(b) > maxPooledBuffer {
+		return
+	}
+	b = b[:0]
+	largeBuffers.Put(&b)
 }
 
 // Body is what Decode holds until the request ends.
@@ -176,11 +201,16 @@ const maxIdleReads = 100
 func (s *scratch) grow(declared int64) {
 	size := int64(max(2*len(s.buf), 512))
 	if have := int64(len(s.buf)); declared >= have {
-		size = min(declared, max(maxPooledBuffer, believedTimes*have)) + 1 // a byte more, to see the end
+		size = min(declared, max(maxOwnBuffer, believedTimes*have)-1) + 1 // a byte more, to see the end
 	}
-	bigger := make([]byte, len(s.buf), size)
-	copy(bigger, s.buf)
+	bigger := append(emptyBuffer(int(size)), s.buf...)
 	clear(s.buf)
+	switch {
+	case cap(s.buf) > maxOwnBuffer:
+		giveLarge(s.buf)
+	case cap(bigger) > maxOwnBuffer:
+		s.own = s.buf
+	}
 	s.buf = bigger
 }
 

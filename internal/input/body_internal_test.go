@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -109,26 +110,55 @@ func TestPooledBuffersAreWiped(t *testing.T) {
 	}
 }
 
-// TestLargeBuffersAreNotKept bounds what the pool holds.
-func TestLargeBuffersAreNotKept(t *testing.T) {
-	p, err := Compile(reflect.TypeFor[secretBody](), Config{Kind: JSON})
+// TestLargeBuffers bounds what is kept of a body for other requests: of a plan its own small buffer, and of a large
+// one nothing but the buffer, which all plans share.
+func TestLargeBuffers(t *testing.T) {
+	p, err := Compile(reflect.TypeFor[secretBody](), Config{Kind: JSON, MaxBody: 4 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, size := range []int{100, 60 << 10, 200 << 10} {
-		var put []*scratch
-		s := newScratch()
-		p.pool = &sync.Pool{New: func() any { put = append(put, s); return s }}
-		var v secretBody
-		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"name":"`+strings.Repeat("x", size)+`"}`))
-		r.Header.Set("Content-Type", "application/json")
-		if _, fail := p.Decode(context.Background(), httptest.NewRecorder(), r, &v); fail != nil {
-			t.Fatalf("%+v", fail)
+	for _, tt := range []struct {
+		size int
+		want bool // a large buffer is kept
+	}{{100, false}, {60 << 10, false}, {64<<10 - 11, false}, {64<<10 - 10, true}, {200 << 10, true}, {1<<20 - 11, true}, {1 << 20, false}} {
+		var kept []byte
+		for range 100 { // a pool forgets at will
+			largeBuffers = sync.Pool{}
+			s := newScratch()
+			p.pool = &sync.Pool{New: func() any { return s }}
+			var v secretBody
+			r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"name":"`+strings.Repeat(`\u0041`, tt.size/6)+strings.Repeat("x", tt.size%6)+`"}`))
+			r.Header.Set("Content-Type", "application/json")
+			if _, fail := p.Decode(context.Background(), httptest.NewRecorder(), r, &v); fail != nil {
+				t.Fatalf("%+v", fail)
+			}
+			p.pool.New = nil
+			again, _ := p.pool.Get().(*scratch)
+			if again != nil && (cap(again.buf) == 0 || cap(again.buf) > maxOwnBuffer || cap(again.json.scratch) > maxOwnBuffer || again.own != nil) {
+				t.Errorf("%d bytes: kept a buffer of %d and one of %d", tt.size, cap(again.buf), cap(again.json.scratch))
+			}
+			if again != nil && !wiped(again.buf) {
+				t.Errorf("%d bytes: the small buffer shows the body", tt.size)
+			}
+			if b, ok := largeBuffers.Get().(*[]byte); ok {
+				kept = *b
+				break
+			}
+			if !tt.want {
+				break
+			}
 		}
-		if got, want := len(s.buf) > 0, size > maxPooledBuffer; got != want {
-			t.Errorf("%d bytes: dropped %v, want %v", size, got, want)
+		if got := kept != nil; got != tt.want {
+			t.Errorf("%d bytes: kept a large buffer: %v, want %v", tt.size, got, tt.want)
+		}
+		if !wiped(kept) {
+			t.Errorf("%d bytes: the large buffer shows the body", tt.size)
 		}
 	}
+}
+
+func wiped(b []byte) bool {
+	return !slices.ContainsFunc(b[:cap(b)], func(c byte) bool { return c != 0 })
 }
 
 // slowBody gives its bytes in pieces, and calls seen before each.
@@ -151,7 +181,6 @@ func (b *slowBody) Close() error { return nil }
 
 // TestBufferGrowth bounds the memory of a body by what has come of it, whatever length it declares.
 func TestBufferGrowth(t *testing.T) {
-	t.Parallel()
 	tests := []struct {
 		name           string
 		declared, sent int
@@ -169,6 +198,7 @@ func TestBufferGrowth(t *testing.T) {
 		{name: "a length that is too small", declared: 5000, sent: 100 << 10, buf: 4 << 10, most: 5001 * 63},
 	}
 	for _, tt := range tests {
+		largeBuffers = sync.Pool{}
 		s := &scratch{buf: make([]byte, 0, tt.buf)}
 		sum, last := 0, tt.buf
 		body := &slowBody{rest: bytes.Repeat([]byte("x"), tt.sent)}
@@ -176,7 +206,7 @@ func TestBufferGrowth(t *testing.T) {
 			if cap(s.buf) != last {
 				sum, last = sum+cap(s.buf), cap(s.buf)
 			}
-			if allowed := max(maxPooledBuffer, believedTimes*len(s.buf)) + 1; cap(s.buf) > allowed {
+			if allowed := max(maxOwnBuffer, believedTimes*len(s.buf)); cap(s.buf) > allowed {
 				t.Errorf("%s: after %d bytes: got a buffer of %d, want at most %d", tt.name, len(s.buf), cap(s.buf), allowed)
 			}
 		}

@@ -35,8 +35,11 @@ const (
 	// maxURLBytes is the longest address that web_url takes.
 	maxURLBytes = 2048
 
-	// maxPooledBuffer is the largest body buffer that is kept for another request, or made before much of a body has come.
-	maxPooledBuffer = 64 << 10
+	// maxOwnBuffer is the largest body buffer that a plan keeps for itself, or that is made before much of a body has
+	// come: one for 64 KiB, and a byte to see the end.
+	maxOwnBuffer = 64<<10 + 1
+	// maxPooledBuffer is the largest body buffer that is kept for another request.
+	maxPooledBuffer = 1<<20 + 1
 	// maxBatch is how many strings are made at once, of which a small body may not need all.
 	maxBatch = 8
 	// believedTimes is how many times what has come of a body a buffer for the rest of it may hold.

@@ -567,10 +567,21 @@ var payloads = []mutation{
 	},
 	{
 		id: "pool-old-buffer-not-wiped", file: "internal/input/body.go",
-		old:      "\tcopy(bigger, s.buf)\n\tclear(s.buf)\n",
-		new:      "\tcopy(bigger, s.buf)\n",
-		rule:     "a buffer that was outgrown is wiped",
-		survives: "the outgrown buffer is garbage: nothing can be reached through which a test could look at it",
+		old:  "\tclear(s.buf)\n\tswitch {\n",
+		new:  "\tswitch {\n",
+		rule: "a buffer that was outgrown is wiped",
+	},
+	{
+		id: "pool-large-buffer-kept-whole", file: "internal/input/body.go",
+		old:  "\tif cap(b) > maxPooledBuffer {\n",
+		new:  "\tif false {\n",
+		rule: "a buffer for more than 1 MiB is not kept",
+	},
+	{
+		id: "pool-large-decoder-kept", file: "internal/input/body.go",
+		old:  "s = &scratch{buf: s.own}",
+		new:  "s.buf, s.own = s.own, nil",
+		rule: "what decoding a large body took is not kept",
 	},
 	{
 		id: "pool-refusals-kept", file: "internal/input/body.go",
@@ -695,7 +706,7 @@ var payloads = []mutation{
 	},
 	{
 		id: "body-declared-believed", file: "internal/input/body.go",
-		old:  `size = min(declared, max(maxPooledBuffer, believedTimes*have)) + 1`,
+		old:  `size = min(declared, max(maxOwnBuffer, believedTimes*have)-1) + 1`,
 		new:  `size = declared + 1`,
 		rule: "a declared length is believed as far as bytes have come",
 	},
