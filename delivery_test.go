@@ -176,7 +176,7 @@ func (s *store) Done(ctx context.Context, key string, keep time.Duration) error 
 
 func (s *store) Release(ctx context.Context, key, owner string) error {
 	s.released++
-	if ctx.Err() != nil {
+	if ctx.Err() == context.Canceled { // its own deadline is another matter
 		s.releaseWasCancelled++
 	}
 	if s.releaseErr != nil {
