@@ -20,7 +20,7 @@ func (s SignIn) account() string { return s.Email }
 // Sign-in has a limit per address, and failed tries for one account slow down: its
 // owner, in another network, notices nothing.
 func ExampleSlowDown() {
-	limits := &guard.Limiter{}
+	limits := &guard.Limiter{Store: noon()} // whose time stands still, so that the output does
 	errs := &guard.Responder{Log: slog.New(slog.DiscardHandler)}
 	mux := guard.NewMux(errs)
 	mux.Handle("POST /login", guard.New(
@@ -49,6 +49,9 @@ func ExampleSlowDown() {
 	// 429, wait "4"
 	// 204
 }
+
+// noon is a store of its own, at a time that does not pass.
+func noon() guard.Store { return guard.NewMemoryStore(func() time.Time { return signedAt }) }
 
 type Completion struct {
 	Prompt string `json:"prompt" validate:"required,max=4000"`
