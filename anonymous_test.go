@@ -81,7 +81,7 @@ func TestPerCallerCountsAnonymousByAddress(t *testing.T) {
 	t.Parallel()
 	errs := &guard.Responder{Log: (&logBuffer{}).logger()}
 	mux := route("GET /", errs, guard.New(guard.AllowAnonymous(guard.Bearer((&service{}).verify)), guard.NoPayload, guard.NoResource,
-		(&guard.Limiter{}).PerCaller(1, time.Minute), errs, shopper))
+		(&guard.Limiter{}).PerCaller(1, time.Hour), errs, shopper))
 	for i, step := range []struct {
 		fields []string
 		want   int

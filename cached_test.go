@@ -27,7 +27,12 @@ func (l *lookups) verify(ctx context.Context, credential string) (User, error) {
 	return l.answer(ctx, credential)
 }
 
-var halfMinute = guard.Cache{Good: 30 * time.Second, Bad: 5 * time.Second}
+var (
+	halfMinute = guard.Cache{Good: 30 * time.Second, Bad: 5 * time.Second}
+
+	// lasting is for tests in real time: no machine pauses for an hour.
+	lasting = guard.Cache{Good: time.Hour, Bad: time.Hour, Timeout: time.Hour}
+)
 
 func TestCachedOutcomes(t *testing.T) {
 	t.Parallel()
@@ -56,7 +61,7 @@ func TestCachedOutcomes(t *testing.T) {
 			t.Parallel()
 			l := &lookups{answer: tt.answer}
 			log := &logBuffer{}
-			h := behind(guard.APIKey("X-API-Key", guard.Cached(l.verify, halfMinute).Verify), log)
+			h := behind(guard.APIKey("X-API-Key", guard.Cached(l.verify, lasting).Verify), log)
 			for range 2 {
 				if r := send(h, "POST", "/", "", "X-API-Key: key-of-alice"); r.StatusCode != tt.status {
 					t.Errorf("got %d, want %d", r.StatusCode, tt.status)
@@ -76,7 +81,7 @@ func TestCachedOutcomes(t *testing.T) {
 func TestCachedTypedNil(t *testing.T) {
 	t.Parallel()
 	var n atomic.Int64
-	keys := guard.Cached(func(context.Context, string) (*pointerUser, error) { n.Add(1); return nil, nil }, halfMinute)
+	keys := guard.Cached(func(context.Context, string) (*pointerUser, error) { n.Add(1); return nil, nil }, lasting)
 	h := behind(guard.APIKey("X-API-Key", keys.Verify), &logBuffer{})
 	for range 2 {
 		if r := send(h, "POST", "/", "", "X-API-Key: k"); r.StatusCode != 401 {

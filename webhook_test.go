@@ -350,7 +350,7 @@ func TestPerCallerCountsAllMessages(t *testing.T) {
 	}
 	b := &billing{}
 	errs := &guard.Responder{Log: (&logBuffer{}).logger()}
-	mux := route("POST /", errs, guard.New(who, guard.JSON[BillingEvent], guard.NoResource, (&guard.Limiter{}).PerCaller(2, time.Minute), errs, b.handle))
+	mux := route("POST /", errs, guard.New(who, guard.JSON[BillingEvent], guard.NoResource, (&guard.Limiter{}).PerCaller(2, time.Hour), errs, b.handle))
 	for i, want := range []int{204, 204, 429} {
 		id := "msg_" + strconv.Itoa(i)
 		if r := send(mux, "POST", "/", invoicePaid, signed(id, invoicePaid)...); r.StatusCode != want {
