@@ -309,10 +309,13 @@ func TestClientsThatGoAway(t *testing.T) {
 	server.Start()
 	most := 0
 	var all sync.WaitGroup
+	atOnce := make(chan struct{}, 64) // each takes two of the files that a process may open
 	for _, tt := range tests {
 		most += each * tt.records
 		for range each {
+			atOnce <- struct{}{}
 			all.Go(func() {
+				defer func() { <-atOnce }()
 				if err := leaveAfter(server.Listener.Addr().String(), tt.request, tt.read); err != nil {
 					t.Errorf("%s: %v", tt.name, err)
 				}

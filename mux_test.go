@@ -136,7 +136,7 @@ func TestMuxOnTheWire(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			_ = conn.SetDeadline(time.Now().Add(time.Minute))
 			_, _ = io.WriteString(conn, tt.request)
 			r, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {

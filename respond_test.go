@@ -340,7 +340,7 @@ func TestRefusedUploadIsNotRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			_ = conn.SetDeadline(time.Now().Add(time.Minute))
 			fmt.Fprintf(conn, "PATCH %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n%s\r\n", patchAlice, tt.head)
 			in := bufio.NewReader(conn)
 			r, err := http.ReadResponse(in, nil)
