@@ -110,11 +110,13 @@ func (m *model) refund(ops []bucket.Op) {
 	}
 }
 
+// modelRates have bursts of which float64 tells less than a nanosecond: the reference
+// is exact.
 var modelRates = []bucket.Op{
 	{Count: 5, Per: time.Minute},
 	{Count: 20, Per: time.Hour, Burst: 3},
 	{Count: 1, Per: 24 * time.Hour},
-	{Count: 10, Per: 30 * 24 * time.Hour, Burst: 40},
+	{Count: 10, Per: 30 * 24 * time.Hour, Burst: 4},
 	{Count: 100, Per: time.Second, Burst: 500},
 	{Count: 1, Per: time.Second, Burst: 7},
 	{Count: 1000, Per: time.Millisecond},
