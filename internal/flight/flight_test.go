@@ -29,6 +29,11 @@ func config() flight.Config {
 	return flight.Config{Good: time.Minute, Bad: 10 * time.Second, IsBad: isNoSession}
 }
 
+// lasting is for tests in real time: no machine pauses for an hour.
+func lasting() flight.Config {
+	return flight.Config{Good: time.Hour, Bad: time.Hour, Timeout: time.Hour, IsBad: isNoSession}
+}
+
 // store is a session store that counts what it is asked, and answers as its function says.
 type store struct {
 	asked  atomic.Int32
@@ -107,16 +112,16 @@ func TestABadAnswerServesForItsOwnTime(t *testing.T) {
 
 func TestWhatIsNotKept(t *testing.T) {
 	t.Parallel()
-	noBad := config()
+	noBad := lasting()
 	noBad.Bad = 0
-	noIsBad := flight.Config{Good: time.Minute}
+	noIsBad := flight.Config{Good: time.Hour, Timeout: time.Hour}
 	tests := []struct {
 		name   string
 		config flight.Config
 		err    error
 	}{
-		{name: "an error of the store", config: config(), err: errStore},
-		{name: "a timeout of the store", config: config(), err: context.DeadlineExceeded},
+		{name: "an error of the store", config: lasting(), err: errStore},
+		{name: "a timeout of the store", config: lasting(), err: context.DeadlineExceeded},
 		{name: "a bad answer where Bad is zero", config: noBad, err: errNoSession},
 		{name: "a bad answer where IsBad is nil", config: noIsBad, err: errNoSession},
 	}
@@ -138,7 +143,7 @@ func TestWhatIsNotKept(t *testing.T) {
 // A session is returned with an error only by a broken lookup. It must not come out.
 func TestASessionBesideAnErrorIsDropped(t *testing.T) {
 	t.Parallel()
-	cache := newCache(t, config(), always(errNoSession))
+	cache := newCache(t, lasting(), always(errNoSession))
 	for range 2 {
 		if got, err := cache.Get(t.Context(), "a"); got != "" || err == nil {
 			t.Errorf("got %q, %v, want the error alone", got, err)
@@ -376,7 +381,7 @@ func TestGoexitIsAnErrorForEverybody(t *testing.T) {
 
 func TestAPanicOfIsBadIsContained(t *testing.T) {
 	t.Parallel()
-	c := config()
+	c := lasting()
 	c.IsBad = func(error) bool { panic("oops") }
 	cache := newCache(t, c, always(errNoSession))
 	var p *flight.PanicError
@@ -392,7 +397,7 @@ func TestForgetDropsAnswers(t *testing.T) {
 	t.Parallel()
 	for _, want := range []error{nil, errNoSession} {
 		s := always(want)
-		cache := newCache(t, config(), s)
+		cache := newCache(t, lasting(), s)
 		cache.Forget("a") // nothing to forget
 		expect(t, cache, "a", "a#1", want)
 		expect(t, cache, "b", "b#2", want)
@@ -431,7 +436,7 @@ func TestForgetBeatsALookupUnderWay(t *testing.T) {
 
 func TestGarbagePushesOutNoSession(t *testing.T) {
 	t.Parallel()
-	c := config()
+	c := lasting()
 	c.Size, c.BadSize = 3, 5
 	s := &store{answer: func(_ context.Context, credential string, _ int32) (string, error) {
 		if strings.HasPrefix(credential, "garbage") {
@@ -458,7 +463,7 @@ func TestGarbagePushesOutNoSession(t *testing.T) {
 
 func TestAFullCacheDropsTheOldest(t *testing.T) {
 	t.Parallel()
-	c := config()
+	c := lasting()
 	c.Size = 2
 	s := always(nil)
 	cache := newCache(t, c, s)
@@ -581,7 +586,7 @@ func TestUnmadeCacheAnswersNothing(t *testing.T) {
 
 func TestPrintingShowsNoSession(t *testing.T) {
 	t.Parallel()
-	cache := newCache(t, config(), always(nil))
+	cache := newCache(t, lasting(), always(nil))
 	expect(t, cache, "SECRET", "SECRET#1", nil)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
 		if got := fmt.Sprintf(verb, cache); got != "flight.Cache" {
@@ -593,7 +598,7 @@ func TestPrintingShowsNoSession(t *testing.T) {
 // The memory of a credential is free as soon as its lookup is over, though its answer is kept.
 func TestCredentialsAreNotKept(t *testing.T) {
 	t.Parallel()
-	cache := newCache(t, config(), &store{answer: func(_ context.Context, credential string, _ int32) (string, error) {
+	cache := newCache(t, lasting(), &store{answer: func(_ context.Context, credential string, _ int32) (string, error) {
 		if credential[0] == 'b' {
 			return "", errNoSession
 		}
@@ -607,7 +612,7 @@ func TestCredentialsAreNotKept(t *testing.T) {
 			_, _ = cache.Get(context.Background(), unsafe.String(&b[0], len(b)))
 		}()
 	}
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(2 * time.Minute)
 	for range 2 {
 		for got := ""; got == ""; {
 			runtime.GC()
@@ -639,7 +644,7 @@ func TestCacheFollowsTheModel(t *testing.T) {
 		var next error
 		s := &store{answer: func(_ context.Context, _ string, nth int32) (string, error) { return fmt.Sprint(nth), next }}
 		c := config()
-		c.Now = func() time.Time { return now }
+		c.Now, c.Timeout = func() time.Time { return now }, time.Hour // of the machine, which may pause
 		cache := newCache(t, c, s)
 		model := map[string]known{}
 		for range 300 {
