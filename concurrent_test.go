@@ -309,7 +309,7 @@ func TestClientsThatGoAway(t *testing.T) {
 	server.Start()
 	most := 0
 	var all sync.WaitGroup
-	atOnce := make(chan struct{}, 64) // each takes two of the files that a process may open
+	atOnce := make(chan struct{}, 16) // each takes two of the files that a process may open
 	for _, tt := range tests {
 		most += each * tt.records
 		for range each {
