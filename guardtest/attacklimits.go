@@ -124,6 +124,10 @@ func (a *attack) exhaust(l checklist.Limit) {
 			a.found("%s: request %d is still answered %s", l, n, got)
 			break
 		}
+		if n*max(l.Cost, 1) > 4*l.Burst+100 {
+			a.skip("%s: its tokens come back as fast as requests are answered here", l)
+			break
+		}
 	}
 	if l.Per != "global" {
 		a.othersPass(l)

@@ -121,15 +121,32 @@ func newSample(fault string) *sample {
 
 func (s *sample) is(fault string) bool { return s.fault == fault }
 
-// clockwork is no fault: a service that tells the time, and some of whose work takes a second.
-const clockwork = "tells the time"
+// Services that tell the time are no fault. Every third request takes a while.
+const (
+	tellsSeconds = "tells the second in every answer"
+	tellsMinutes = "tells the minute in every answer"
+)
 
 var ticks atomic.Int64
 
-func (s *sample) tick() {
-	if s.is(clockwork) && ticks.Add(1)%3 == 0 {
-		time.Sleep(time.Second)
+// telling tells the time in whatever h answers.
+func (s *sample) telling(h http.Handler) http.Handler {
+	var unit, while time.Duration
+	switch s.fault {
+	case tellsSeconds:
+		unit, while = time.Second, time.Second
+	case tellsMinutes:
+		unit, while = time.Minute, 20*time.Second // less than the kit's patience
+	default:
+		return h
 	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ticks.Add(1)%3 == 0 {
+			time.Sleep(while)
+		}
+		w.Header().Set("X-Served-At", time.Now().Truncate(unit).Format(time.RFC3339))
+		h.ServeHTTP(w, r)
+	})
 }
 
 var people = map[string]person{"ann": {"ann", "t1", false}, "ben": {"ben", "t1", false}, "cat": {"cat", "t2", false}, "root": {"root", "t1", true}}
@@ -249,8 +266,8 @@ func (s *sample) readRoutes(users guard.Authenticator[person], perCaller guard.L
 			id = forged
 		}
 		reply := guard.Reply[string]{Body: "the profile of " + id}
-		if s.is(clockwork) {
-			reply.Body += " at " + time.Now().UTC().Format(time.RFC3339)
+		if s.is(tellsSeconds) {
+			reply.Body += " at " + time.Now().Format(time.TimeOnly)
 		}
 		if s.is("lets caches keep what is private") {
 			reply.Header = http.Header{"Cache-Control": {"public, max-age=60"}}
@@ -361,7 +378,6 @@ func (s *sample) move(_ context.Context, c *call[moveNote, project]) (guard.None
 }
 
 func (s *sample) create(r *http.Request, owner, name string) (guard.Reply[project], error) {
-	s.tick()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if forged := r.Header.Get("X-User-Id"); forged != "" && s.is("creates for X-User-Id") {
@@ -458,7 +474,6 @@ func (s *sample) publicRoutes(users guard.Authenticator[person], perCaller guard
 }
 
 func (s *sample) login(_ context.Context, c *guard.Call[guard.Anonymous, sign, guard.None]) (guard.Reply[string], error) {
-	s.tick()
 	var none guard.Reply[string]
 	wrong := guard.Fail(401, "wrong_credentials", "The address or the password is wrong.")
 	switch {
@@ -709,7 +724,7 @@ func newSampleService(fault string) *service {
 	return newService(struct {
 		http.Handler
 		checklist.List
-	}{s.mux, s.routes}, s.fixtures())
+	}{s.telling(s.mux), s.routes}, s.fixtures())
 }
 
 // attackSample attacks the routes of the service, or one of them.

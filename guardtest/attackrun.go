@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/routeguard/guard/checklist"
 )
 
@@ -23,6 +25,8 @@ type attack struct {
 	count int             // of its requests
 	clean map[string]bool // answers that were looked at
 	still map[string]bool // views that do not tell the time, by their user and route
+
+	absent string // a UUID that nothing has: the same each time, so that answers that hold it can be compared
 }
 
 // kind is a kind of attack.
@@ -65,7 +69,8 @@ var kinds = []kind{
 
 // attackRoute runs kinds of attack on a route. The exemptions that were needed are added to used.
 func attackRoute(route checklist.Route, open func() *service, used map[string]bool, kinds []kind) RouteReport {
-	a := &attack{route: route, open: open, used: used, clean: map[string]bool{}, still: map[string]bool{}, report: RouteReport{Pattern: route.Pattern}}
+	a := &attack{route: route, open: open, used: used, clean: map[string]bool{}, still: map[string]bool{}, absent: uuid.NewString(),
+		report: RouteReport{Pattern: route.Pattern}}
 	a.s = open()
 	a.match = matcher(a.s.Routes())
 	if route.Unguarded != "" {

@@ -14,6 +14,7 @@ type view struct {
 	by    caller
 	route checklist.Route
 	same  string
+	at    time.Time
 }
 
 // look asks every GET route that a user of the fixtures can read. What differs from one
@@ -47,8 +48,9 @@ func (s *service) view(route checklist.Route, by caller) (view, bool) {
 	if err != nil {
 		return view{}, false
 	}
+	at := time.Now()
 	got := s.do(route, r)
-	return view{by: by, route: route, same: got.same()}, got.ok()
+	return view{by: by, route: route, same: got.same(), at: at}, got.ok()
 }
 
 // settle compares what the users see with what they saw before the attacks, all of
@@ -85,6 +87,9 @@ func (a *attack) compare(when string, concerned func(caller) bool) bool {
 		if got.status == http.StatusTooManyRequests || got.same() == before.same || a.tellsTheTime(before, got) {
 			continue
 		}
+		if a.aged(before, got) {
+			return false
+		}
 		a.found("%s, %s sees something else on %s: %s", when, before.by.name, before.route.Pattern, got)
 		return true
 	}
@@ -101,6 +106,18 @@ func (a *attack) tellsTheTime(v view, got answer) bool {
 	again, ok := a.s.view(v.route, v.by)
 	a.still[key] = !ok || again.same == got.same()
 	return !a.still[key]
+}
+
+// aged reports whether a minute, an hour or a day has begun since a view was looked at, and is what it shows: a fresh
+// service, which nobody has attacked, shows the same.
+func (a *attack) aged(v view, got answer) bool {
+	if v.at.Truncate(time.Minute).Equal(time.Now().Truncate(time.Minute)) {
+		return false
+	}
+	a.spent = true // whatever its data have become, the next attack gets another one
+	s := a.open()
+	r, err := s.valid(v.route, v.by)
+	return err == nil && s.do(v.route, r).steady() == got.steady()
 }
 
 // same reports whether two users are one, by their credentials.

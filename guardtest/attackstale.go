@@ -16,10 +16,10 @@ func (a *attack) stale() {
 	if !a.route.Mutates() || isSigned(a.route) {
 		return
 	}
-	first, second, warmed := a.after(false), a.after(false), a.after(true)
+	before, warmed, after := a.after(false), a.after(true), a.after(false)
 	a.s.seen, a.spent = &sight{}, true
-	for i, cold := range first {
-		if i >= len(second) || i >= len(warmed) || cold != second[i] {
+	for i, cold := range before {
+		if i >= len(after) || i >= len(warmed) || cold != after[i] {
 			continue // it differs from one time to the next
 		}
 		if warmed[i] != cold {

@@ -368,22 +368,25 @@ func (a *attack) refusedInputs() {
 		if !in.refused || in.pattern != a.route.Pattern {
 			continue
 		}
-		var first answer
-		for i, value := range in.values {
-			got := a.send(func(s *service) *request {
+		with := func(value any) func(*service) *request {
+			return func(s *service) *request {
 				r, err := s.request(a.route, usual(a.route), Input{pattern: in.pattern, typ: in.typ, values: []any{value}})
 				if err != nil {
 					a.skip("%v", err)
 					return nil
 				}
 				return r
-			})
+			}
+		}
+		var first answer
+		for i, value := range in.values {
+			got := a.send(with(value))
 			switch {
 			case got.ok():
 				a.found("input %d of Refused is accepted: %s", i+1, got)
 			case i == 0:
 				first = got
-			case got.same() != first.same():
+			case got.same() != first.same() && a.toldApart(with(in.values[0]), with(value)):
 				a.found("input %d of Refused is told apart from the first: %s and %s", i+1, got, first)
 			}
 		}

@@ -111,20 +111,21 @@ func (a *attack) anonymous() {
 	if w.Anyone || w.Optional || isSigned(a.route) {
 		return
 	}
-	got := a.mustRefuse("a request without a credential", func(_ *service, r *request) {
+	anonymously := func(_ *service, r *request) {
 		r.withoutCredentials(a.route)
 		r.by = nobody
-	})
+	}
+	got := a.mustRefuse("a request without a credential", anonymously)
 	a.unauthenticated("a request without a credential", got)
 	if len(a.route.Which.Parameters()) == 0 {
 		return
 	}
-	missing := a.mustRefuse("a missing id without a credential", func(s *service, r *request) {
-		r.withoutCredentials(a.route)
-		r.by = nobody
+	absent := func(s *service, r *request) {
+		anonymously(s, r)
 		r.ids = a.missingIDs(s, r.ids)
-	})
-	if missing.same() != got.same() {
+	}
+	missing := a.mustRefuse("a missing id without a credential", absent)
+	if missing.same() != got.same() && a.toldApart(a.changed(anonymously), a.changed(absent)) {
 		a.found("nobody learns which ids exist: %s for one that does, %s for one that does not", got, missing)
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 var errTest = errors.New("no answer")
@@ -102,5 +105,16 @@ func TestBreakerHandsAnUndecidedProbeOn(t *testing.T) {
 	b.undecided(0) // of a call from before it opened
 	if _, ok := b.enter(); ok {
 		t.Error("a call from before hands a turn on")
+	}
+}
+
+// A longer time limit is one for connecting, too: a dial that takes two of its five seconds is no failure.
+func TestADialHasAsLongAsItsCall(t *testing.T) {
+	t.Parallel()
+	for timeout, want := range map[time.Duration]time.Duration{defaultTimeout: time.Second, 5 * time.Second: 5 * time.Second} {
+		var o redis.Options
+		if harden(&o, timeout); o.DialTimeout != want {
+			t.Errorf("with a Timeout of %s: got %s for a dial, want %s", timeout, o.DialTimeout, want)
+		}
 	}
 }

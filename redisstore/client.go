@@ -19,7 +19,7 @@ func harden(o *redis.Options, timeout time.Duration) {
 	o.ContextTimeoutEnabled = true // without it, context deadlines are ignored
 	o.MaxRetries = -1              // the breaker decides when to try again
 	o.DialerRetries = 1
-	o.DialTimeout = time.Second // behind the request, which waits for its timeout only
+	o.DialTimeout = max(time.Second, timeout) // behind the request, which waits for its timeout only
 	o.ReadTimeout = timeout
 	o.WriteTimeout = timeout
 	o.PoolTimeout = timeout

@@ -3,11 +3,13 @@ package redisstore_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -30,9 +32,23 @@ type server struct {
 	args []string
 	dir  string
 
-	mu  sync.Mutex
-	cmd *exec.Cmd
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	exited chan struct{}
 }
+
+// A server's port is one that the system gives to no connection and to no other test's listener: it is still free
+// after a server was killed.
+const (
+	firstPort = 10_000
+	lastPort  = 22_000 // a cluster's node takes the port 10000 above its own as well
+)
+
+var port = func() *atomic.Uint32 {
+	var last atomic.Uint32
+	last.Store(rand.Uint32N(lastPort - firstPort)) // two processes of tests begin elsewhere
+	return &last
+}()
 
 // startServer starts a redis-server, or skips the test where there is none.
 func startServer(t *testing.T, args ...string) *server {
@@ -40,32 +56,52 @@ func startServer(t *testing.T, args ...string) *server {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("no redis-server in PATH")
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		s := &server{t: t, addr: fmt.Sprintf("127.0.0.1:%d", firstPort+port.Add(1)%(lastPort-firstPort)), args: args, dir: t.TempDir()}
+		if s.try() {
+			t.Cleanup(s.kill)
+			return s
+		}
 	}
-	s := &server{t: t, addr: listener.Addr().String(), args: args, dir: t.TempDir()}
-	listener.Close()
-	s.start()
-	t.Cleanup(s.kill)
-	return s
+	t.Fatal("a hundred ports are taken")
+	return nil
 }
 
+// start starts a server again that was killed.
 func (s *server) start() {
+	s.t.Helper()
+	eventually(s.t, "redis-server starts again", s.try)
+}
+
+// try reports whether the server runs: it does not where something else has its port.
+func (s *server) try() bool {
 	s.t.Helper()
 	_, port, _ := net.SplitHostPort(s.addr)
 	args := append([]string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--dir", s.dir}, s.args...)
-	cmd := exec.Command("redis-server", args...)
+	cmd, exited := exec.Command("redis-server", args...), make(chan struct{})
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	go func() {
+		defer close(exited)
+		_ = cmd.Wait()
+	}()
 	s.mu.Lock()
-	s.cmd = cmd
+	s.cmd, s.exited = cmd, exited
 	s.mu.Unlock()
 	c := s.client()
 	defer c.Close()
-	eventually(s.t, "redis-server answers", func() bool { return c.Ping(context.Background()).Err() == nil })
+	ours, gone := fmt.Sprintf("process_id:%d\r\n", cmd.Process.Pid), false
+	eventually(s.t, "redis-server answers or ends", func() bool {
+		select {
+		case <-exited:
+			gone = true
+		default:
+		}
+		return gone || strings.Contains(c.Info(context.Background(), "server").Val(), ours)
+	})
+	return !gone
 }
 
 // kill ends the server at once. A server that was stopped with a signal dies too.
@@ -74,7 +110,7 @@ func (s *server) kill() {
 	defer s.mu.Unlock()
 	if s.cmd != nil {
 		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
+		<-s.exited
 		s.cmd = nil
 	}
 }
@@ -88,9 +124,9 @@ func (s *server) signal(sig syscall.Signal) {
 
 func (s *server) url() string { return "redis://" + s.addr + "/0" }
 
-// client is for the test's own questions, with the patience of the defaults.
+// client is for the test's own questions. It asks once, and waits.
 func (s *server) client() *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: s.addr})
+	return redis.NewClient(&redis.Options{Addr: s.addr, DialTimeout: time.Minute, ReadTimeout: time.Minute, WriteTimeout: time.Minute, MaxRetries: -1})
 }
 
 func (s *server) do(args ...any) any {
@@ -126,15 +162,15 @@ func connect(t *testing.T, url string, o redisstore.Options) *redisstore.Store {
 	return s
 }
 
-// patient is a time limit for tests of something else, on a busy machine.
-const patient = 5 * time.Second
+// patient is a time limit for tests of something else, on a busy machine: the longest that there is.
+const patient = 10 * time.Second
 
-// eventually fails the test if ok does not come true within ten seconds.
+// eventually fails the test if ok does not come true within two minutes.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within ten seconds: %s", what)
+			t.Fatalf("not within two minutes: %s", what)
 		}
 	}
 }

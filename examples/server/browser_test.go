@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -15,7 +16,7 @@ import (
 )
 
 // browserTimeout bounds one test in the browser. Nothing waits for it: it is for a machine that hangs.
-const browserTimeout = 90 * time.Second
+const browserTimeout = 4 * time.Minute
 
 // startBrowser starts a headless Chromium with a profile of its own, or skips the test where there is none.
 func startBrowser(t *testing.T) context.Context {
@@ -33,7 +34,7 @@ func startBrowser(t *testing.T) context.Context {
 	if path == "" {
 		t.Skip("skipped the tests in a browser: there is no chromium here")
 	}
-	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
+	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(path), chromedp.UserDataDir(profile(t)), chromedp.WSURLReadTimeout(browserTimeout),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun}
 	for _, flag := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync",
 		"disable-default-apps", "disable-dev-shm-usage", "disable-breakpad"} {
@@ -50,6 +51,25 @@ func startBrowser(t *testing.T) context.Context {
 		t.Fatal(err)
 	}
 	return ctx
+}
+
+// profile is a folder for a browser's data. A helper process may still write to it when the browser has ended, so what
+// cannot be removed yet fails no test.
+func profile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "browser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for range 100 {
+			if os.RemoveAll(dir) == nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond) // nothing depends on the time
+		}
+	})
+	return dir
 }
 
 // tab is one tab, in a browser context of its own: its cookies are those of no other test.

@@ -163,8 +163,8 @@ func (d *drained) stream() (*http.Response, *bufio.Reader) {
 	return response, in
 }
 
-// watch is a balancer that asks for readiness, on new connections, until none is accepted. It returns the statuses that
-// it saw, each run of equal ones once.
+// watch is a balancer that asks for readiness, on new connections, until the service says that it is stopping. It returns
+// the statuses that it saw, each run of equal ones once.
 func (d *drained) watch() []int {
 	var seen []int
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
@@ -181,11 +181,16 @@ func (d *drained) watch() []int {
 		if d.complete(response, 0) == "" {
 			return seen
 		}
+		unready := response.StatusCode == http.StatusServiceUnavailable
+		if unready && !strings.Contains(d.log.String(), `"msg":"stopping"`) {
+			continue // on a busy machine the database does not answer within a second
+		}
 		if len(seen) == 0 || seen[len(seen)-1] != response.StatusCode {
 			seen = append(seen, response.StatusCode)
 		}
-		if response.StatusCode == http.StatusServiceUnavailable {
+		if unready {
 			d.gone.Store(true)
+			return seen
 		}
 	}
 }
@@ -220,7 +225,7 @@ func TestStoppingUnderLoadLosesNoRequest(t *testing.T) {
 		delay    string
 		balanced bool
 	}{
-		{name: "clients behind a balancer notice nothing", delay: "5s", balanced: true},
+		{name: "clients behind a balancer notice nothing", delay: "15s", balanced: true},
 		{name: "clients that go on are refused before they begin", delay: "0s"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -278,19 +283,25 @@ func TestStoppingUnderLoadLosesNoRequest(t *testing.T) {
 // A stream that is longer than the drain is cut off, visibly: its client does not take it for the whole.
 func TestStoppingCutsLongStreamsOff(t *testing.T) {
 	t.Parallel()
-	d := startDrained(t, map[string]string{"DRAIN_TIMEOUT": "50ms"})
-	response, events := d.stream()
-	defer response.Body.Close()
-	d.stop(t)
-	rest, err := io.ReadAll(events)
-	if !errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(string(rest), "done") {
-		t.Errorf("got %q, %v, want a stream that breaks off", rest, err)
-	}
-	if err := <-d.done; err != nil {
-		t.Errorf("got %v, want exit code 0", err)
-	}
-	if !strings.Contains(d.log.String(), "cutting off what is still under way") {
-		t.Errorf("the log does not say so:\n%s", d.log.String())
+	for tries := 1; ; tries++ {
+		d := startDrained(t, map[string]string{"DRAIN_TIMEOUT": "50ms"})
+		response, events := d.stream()
+		d.stop(t)
+		rest, err := io.ReadAll(events)
+		response.Body.Close()
+		if stopped := <-d.done; stopped != nil {
+			t.Errorf("got %v, want exit code 0", stopped)
+		}
+		if err == nil && bytes.HasSuffix(rest, []byte("event: done\ndata: {}\n\n")) && tries < 5 {
+			continue // on a busy machine it may end before it is cut off, within a second and a half
+		}
+		if !errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(string(rest), "done") {
+			t.Errorf("got %q, %v, want a stream that breaks off", rest, err)
+		}
+		if !strings.Contains(d.log.String(), "cutting off what is still under way") {
+			t.Errorf("the log does not say so:\n%s", d.log.String())
+		}
+		return
 	}
 }
 

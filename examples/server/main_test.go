@@ -68,7 +68,7 @@ func TestRun(t *testing.T) {
 		if err != nil {
 			t.Errorf("run: %v", err)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(5 * time.Minute):
 		t.Fatal("the service does not stop")
 	}
 }
@@ -80,7 +80,9 @@ func TestStopDrains(t *testing.T) {
 	defer stop()
 	var log syncBuffer
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, nil, settings(map[string]string{"ADDR": "127.0.0.1:0"}), io.Discard, &log) }()
+	go func() {
+		done <- run(ctx, nil, settings(map[string]string{"ADDR": "127.0.0.1:0", "READ_TIMEOUT": "5m"}), io.Discard, &log)
+	}()
 	waitFor(t, &log, "msg=listening addr=127.0.0.1:")
 	addr := regexp.MustCompile(`addr=(\S+)`).FindStringSubmatch(log.String())[1]
 	body, writer := io.Pipe()
@@ -133,7 +135,7 @@ func eventually(t *testing.T, ok func() bool) {
 }
 
 func comesTrue(ok func() bool) bool {
-	for range 3000 {
+	for range 12_000 {
 		if ok() {
 			return true
 		}

@@ -43,17 +43,31 @@ func startProcess(t *testing.T, env map[string]string) *process {
 // startProgram starts a program that is the service, and waits for it to listen.
 func startProgram(t *testing.T, program string, env []string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(program), log: &syncBuffer{}, done: make(chan error, 1)}
+	p, ok := tryProgram(t, program, env)
+	if !ok {
+		t.Fatalf("the service does not listen:\n%s", p.log.String())
+	}
+	return p
+}
+
+// tryProgram is startProgram for an address that something else may have.
+func tryProgram(t *testing.T, program string, env []string) (p *process, listens bool) {
+	t.Helper()
+	p = &process{cmd: exec.Command(program), log: &syncBuffer{}, done: make(chan error, 1)}
 	p.cmd.Env, p.cmd.Stderr = env, p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() { p.done <- p.cmd.Wait() }()
 	t.Cleanup(func() { _ = p.cmd.Process.Kill() })
-	addr := regexp.MustCompile(`listening.*addr"?[:=]"?([0-9.:\[\]]+)`)
-	eventually(t, func() bool { return addr.MatchString(p.log.String()) })
-	p.addr = addr.FindStringSubmatch(p.log.String())[1]
-	return p
+	addr := regexp.MustCompile(`listening.*addr"?[:=]"?([0-9.:\[\]]+)["\s]`)
+	eventually(t, func() bool { return len(p.done) > 0 || addr.MatchString(p.log.String()) })
+	found := addr.FindStringSubmatch(p.log.String())
+	if found == nil {
+		return p, false
+	}
+	p.addr = found[1]
+	return p, true
 }
 
 // stop sends the signal that containers are stopped with. It does not wait.

@@ -272,7 +272,7 @@ func TestLimits(t *testing.T) {
 			}
 			var mu sync.Mutex
 			var wg sync.WaitGroup
-			passed := 0
+			passed, began := 0, time.Now()
 			for i := range tt.n + 10 {
 				wg.Go(func() {
 					// A header that nobody vouches for makes no new client.
@@ -287,8 +287,8 @@ func TestLimits(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			if passed < tt.n || passed > tt.n+1 { // one may have come back on a slow machine
-				t.Errorf("%d requests passed, want %d", passed, tt.n)
+			if back := int(time.Since(began) * time.Duration(tt.n) / time.Minute); passed < tt.n || passed > tt.n+back {
+				t.Errorf("%d requests passed, want %d, and %d for the time that it took", passed, tt.n, back)
 			}
 		})
 	}

@@ -4,13 +4,24 @@ import (
 	"context"
 	"encoding/base64"
 	"maps"
-	"net"
+	"math/rand/v2"
 	"net/http"
 	"os/exec"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
+
+// ports are such as the system gives to no connection and to no other test's listener. Each is used once.
+var ports = func() *atomic.Uint32 {
+	var last atomic.Uint32
+	last.Store(rand.Uint32N(10_000))
+	return &last
+}()
+
+func port() string { return strconv.Itoa(22_000 + int(ports.Add(1)%10_000)) }
 
 // startRedis starts a redis-server, or skips the test where there is none. It returns its URL and what kills it.
 func startRedis(t *testing.T) (url string, kill func()) {
@@ -19,30 +30,38 @@ func startRedis(t *testing.T) (url string, kill func()) {
 	if err != nil {
 		t.Skip("no redis-server in PATH")
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	listener.Close()
-	_, port, _ := net.SplitHostPort(addr)
-	cmd := exec.Command(path, "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", t.TempDir())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	kill = func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	}
-	t.Cleanup(kill)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", addr); err == nil {
-			conn.Close()
-			return "redis://" + addr + "/0", kill
+	for range 100 { // something else may have a port
+		port := port()
+		cmd, exited := exec.Command(path, "--bind", "127.0.0.1", "--port", port, "--save", "", "--dir", t.TempDir()), make(chan struct{})
+		log := &syncBuffer{}
+		cmd.Stdout = log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("redis-server does not listen")
+		go func() {
+			defer close(exited)
+			_ = cmd.Wait()
+		}()
+		kill = func() {
+			_ = cmd.Process.Kill()
+			<-exited
 		}
+		t.Cleanup(kill)
+		eventually(t, func() bool { return ended(exited) || strings.Contains(log.String(), "Ready to accept connections") })
+		if !ended(exited) {
+			return "redis://127.0.0.1:" + port + "/0", kill
+		}
+	}
+	t.Fatal("a hundred ports are taken")
+	return "", nil
+}
+
+func ended(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -89,7 +108,7 @@ func TestInstancesShareTheirLimits(t *testing.T) {
 	first, _ := startInstance(t, map[string]string{"REDIS_URL": redis, "LIMITER_OUTAGE": outageClosed})
 	second, _ := startInstance(t, map[string]string{"REDIS_URL": redis, "LIMITER_OUTAGE": outageClosed})
 	began, total := time.Now(), map[int]int{}
-	for range 4 {
+	for n := 0; n < 4 || total[429] == 0 && time.Since(began) < time.Minute; n++ {
 		for _, url := range []string{first, second} {
 			for status, n := range searches(t, url, 10) {
 				total[status] += n
@@ -112,8 +131,7 @@ func TestInstancesHandleABillingMessageOnce(t *testing.T) {
 	message := signed("msg_1", time.Now(), invoicePaid, billingKey)
 	for range 2 {
 		for _, s := range []*service{first, second} {
-			// A machine that is too busy to answer in time makes it a 503, and the sender tries again.
-			if r := s.do(t, "POST", "/webhooks/billing", invoicePaid, message...); r.status != 204 && r.status != 503 {
+			if r := s.do(t, "POST", "/webhooks/billing", invoicePaid, message...); r.status != 204 {
 				t.Errorf("got %d %s, want 204", r.status, r.body)
 			}
 		}
@@ -129,18 +147,21 @@ func TestInstancesHandleABillingMessageOnce(t *testing.T) {
 
 func TestWithoutRedisALimitDoesWhatTheSettingSays(t *testing.T) {
 	t.Parallel()
-	for outage, want := range map[string]func(map[int]int) bool{
-		outageLocal:  func(got map[int]int) bool { return got[200] >= 30 && got[200] <= 33 && got[429] == 40-got[200] },
-		outageOpen:   func(got map[int]int) bool { return got[200] == 40 },
-		outageClosed: func(got map[int]int) bool { return got[503] == 40 },
+	for outage, want := range map[string]func(got map[int]int, back int) bool{
+		outageLocal: func(got map[int]int, back int) bool {
+			return got[200] >= 30 && got[200] <= 30+back && got[429] == 40-got[200]
+		},
+		outageOpen:   func(got map[int]int, _ int) bool { return got[200] == 40 },
+		outageClosed: func(got map[int]int, _ int) bool { return got[503] == 40 },
 	} {
 		t.Run(outage, func(t *testing.T) {
 			t.Parallel()
 			redis, kill := startRedis(t)
 			url, log := startInstance(t, map[string]string{"REDIS_URL": redis, "LIMITER_OUTAGE": outage})
 			kill()
-			if got := searches(t, url, 40); !want(got) {
-				t.Errorf("got %v", got)
+			began := time.Now()
+			if got := searches(t, url, 40); !want(got, int(time.Since(began)/(2*time.Second))) {
+				t.Errorf("got %v in %s", got, time.Since(began))
 			}
 			if n := strings.Count(log.String(), `msg="limit store failed"`); n != 1 {
 				t.Errorf("the outage was logged %d times, want once:\n%s", n, log.String())
