@@ -62,6 +62,7 @@ type exchange struct {
 	places   []func() // in flight, to be given back
 	quotas   []quota  // for the RateLimit field
 	cost     *int     // what the handler says that the request has cost
+	told     int      // what the handler was told of it
 	bodyRead bool     // stage 2 has read the body, which was signed
 	delivery *delivery
 	status   int  // as sent, 0 until then

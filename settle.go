@@ -101,7 +101,7 @@ func (x *exchange) settle(o outcome) {
 			switch {
 			case t.onFailure && o == outcomeOK:
 				return x.refund(t.limiter, t.store, t.charge)
-			case t.weigh != nil && x.cost != nil:
+			case t.weigh != nil && x.cost != nil && *x.cost != x.told: // the handler knows better
 				return x.correct(t, *x.cost)
 			}
 			return nil

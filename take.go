@@ -40,7 +40,7 @@ func (p *limitPlan[S, T]) perInput(ctx context.Context, x *exchange, caller S, i
 	}
 	for i := range x.taken {
 		if t := &x.taken[i]; t.weigh != nil {
-			*cost, x.cost = t.charge.Cost, cost
+			*cost, x.cost, x.told = t.charge.Cost, cost, t.charge.Cost
 		}
 	}
 	return nil
