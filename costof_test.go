@@ -39,8 +39,11 @@ func TestTwoWeightsAreEachCharged(t *testing.T) {
 		mux := guard.NewMux(&guard.Responder{})
 		mux.Handle("POST /prompts", guard.New(guard.Anyone, guard.JSON[weighed], guard.NoResource,
 			guard.And(guard.CostOf(limits.PerIP(100, 100*time.Hour).Named("tokens"), tokens), weight), &guard.Responder{},
-			func(context.Context, *guard.Call[guard.Anonymous, weighed, guard.None]) (guard.None, error) {
+			func(_ context.Context, c *guard.Call[guard.Anonymous, weighed, guard.None]) (guard.None, error) {
 				ran++
+				if tt.shadow && c.Cost != 50 {
+					t.Errorf("%s: got a cost of %d, want the 50 that the enforced limit has charged", tt.name, c.Cost)
+				}
 				return guard.None{}, nil
 			}))
 		for range 5 {

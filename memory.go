@@ -78,7 +78,7 @@ func (s *share) Acquire(ctx context.Context, c Charge, most int, ttl time.Durati
 	return s.memory.Acquire(ctx, c, s.of(most), ttl)
 }
 
-// own divides the rate and the burst. Nothing is rounded down to no limit at all:
+// own divides the rate and the burst, which stays enough for what one request costs:
 // each instance admits at least one request a bucket.
 func (s *share) own(charges []Charge) []Charge {
 	scaled := make([]Charge, len(charges))
@@ -88,7 +88,7 @@ func (s *share) own(charges []Charge) []Charge {
 		} else {
 			c.Per *= time.Duration(s.instances)
 		}
-		c.Burst = s.of(c.Burst)
+		c.Burst = max(s.of(c.Burst), min(c.Cost, c.Burst))
 		scaled[i] = c
 	}
 	return scaled

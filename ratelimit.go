@@ -213,6 +213,8 @@ func SlowDown[T any](l *Limiter, account func(input T) string) Limit {
 // is refused before. The cost should be the most that the request may cost: the
 // handler sets Call.Cost when it knows better, and the rest is given back. More
 // is charged as far as the bucket reaches, for it never holds less than nothing.
+// Where a route has several such limits, what a handler sets corrects all of them:
+// let it set Call.Cost only where they weigh the same thing.
 // A cost below 1 is a mistake of the service and answered as 500, one above the
 // burst can never be paid and is a 429 without Retry-After.
 func CostOf[T any](limit Limit, cost func(input T) int) Limit {

@@ -196,20 +196,23 @@ func TestOutageLocalGivesEachInstanceItsShare(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name            string
-		instances, want int
+		instances, cost int
+		want            int
 	}{
-		{name: "unknown number", instances: 0, want: 10},
-		{name: "four instances, rounded up", instances: 4, want: 3},
-		{name: "more instances than requests", instances: 100, want: 1},
+		{name: "unknown number", instances: 0, cost: 1, want: 10},
+		{name: "four instances, rounded up", instances: 4, cost: 1, want: 3},
+		{name: "more instances than requests", instances: 100, cost: 1, want: 1},
+		{name: "a request that costs more than the share", instances: 4, cost: 5, want: 1},
+		{name: "a request that costs the whole limit", instances: 100, cost: 10, want: 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				limits := &guard.Limiter{Store: &fakeStore{err: errors.New("down")}, Instances: tt.instances}
-				l := newLimited(limits.PerIP(10, 10*time.Minute))
+				l := newLimited(limits.PerIP(10, 10*time.Minute).Cost(tt.cost))
 				l.expect(t, tt.want, 204)
-				l.expectWait(t, 60*max(1, tt.instances))
+				l.expectWait(t, 60*tt.cost*max(1, tt.instances))
 			})
 		})
 	}

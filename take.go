@@ -39,7 +39,8 @@ func (p *limitPlan[S, T]) perInput(ctx context.Context, x *exchange, caller S, i
 		return err
 	}
 	for i := range x.taken {
-		if t := &x.taken[i]; t.weigh != nil {
+		// One that is tried out has its say only where no other has.
+		if t := &x.taken[i]; t.weigh != nil && (x.cost == nil || !t.shadow) {
 			*cost, x.cost, x.told = t.charge.Cost, cost, t.charge.Cost
 		}
 	}

@@ -154,9 +154,21 @@ var abuse = []mutation{
 	},
 	{
 		id: "limit-each-instance-has-all", file: "memory.go",
-		old:  "\t\tc.Burst = s.of(c.Burst)\n",
+		old:  "\t\tc.Burst = max(s.of(c.Burst), min(c.Cost, c.Burst))\n",
 		new:  "",
 		rule: "while the store is down each instance has its share",
+	},
+	{
+		id: "limit-shadow-says-the-cost", file: "take.go",
+		old:  "t.weigh != nil && (x.cost == nil || !t.shadow)",
+		new:  "t.weigh != nil",
+		rule: "a limit that is tried out does not say what a request has cost",
+	},
+	{
+		id: "limit-share-below-a-cost", file: "memory.go",
+		old:  "max(s.of(c.Burst), min(c.Cost, c.Burst))",
+		new:  "s.of(c.Burst)",
+		rule: "while the store is down a dear request is admitted now and then",
 	},
 	{
 		id: "limit-one-bucket-for-all", file: "memory.go",
