@@ -26,9 +26,9 @@ func (c *cache) held() (entries, bytes int) {
 	return entries, bytes
 }
 
-func sized(size int, audience ...string) Claims {
+func sized(size int, audience ...string) *Claims {
 	payload := strings.Repeat("p", size)
-	return Claims{Subject: "s", Audience: audience, payload: &kept{text: &payload}}
+	return &Claims{Subject: "s", Audience: audience, payload: &kept{text: &payload}}
 }
 
 // numbered is a fingerprint that spreads over the shards as a hash does.

@@ -106,10 +106,6 @@ func (v *Verifier) readClaims(payload []byte, r *room) (Claims, error) {
 		return Claims{}, invalid("the iat is missing and a maximum age is set")
 	}
 	text := string(payload)
-	k := &kept{text: &text}
-	if v.cache != nil {
-		k.types = &v.cache.types
-	}
 	return Claims{
 		Subject:   wire.Subject.value,
 		Issuer:    wire.Issuer.value,
@@ -118,7 +114,7 @@ func (v *Verifier) readClaims(payload []byte, r *room) (Claims, error) {
 		ExpiresAt: wire.ExpiresAt.time(),
 		IssuedAt:  wire.IssuedAt.time(),
 		NotBefore: wire.NotBefore.time(),
-		payload:   k,
+		payload:   &kept{text: &text},
 	}, nil
 }
 

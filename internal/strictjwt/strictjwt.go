@@ -111,7 +111,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Claims, error) {
 	if err := v.checkTimes(&claims, now); err != nil {
 		return Claims{}, err
 	}
-	v.cache.put(id, claims, now)
+	v.cache.put(id, &claims, now)
 	return claims, nil
 }
 
