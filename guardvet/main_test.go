@@ -79,6 +79,12 @@ var holes = []hole{
 		want: "the UPDATE of projects at ",
 	},
 	{
+		check: "sqlowner", file: "server/store/users.go",
+		old:  "UPDATE users SET role = ? WHERE id = ?`, role, userID)",
+		new:  "UPDATE users SET role = ?`, role)",
+		want: "the UPDATE of users at ",
+	},
+	{
 		check: "reason", file: "server/routes.go",
 		old:  "guard.NoPayload, guard.NoResource, perCaller, errs, a.me",
 		new:  "guard.NoPayload, guard.NoResource, guard.Unlimited(\" \"), errs, a.me",

@@ -40,7 +40,9 @@ func parseSQL(text string, fset *token.FileSet, at ast.Node) (reads string, w *w
 		return "", nil, false
 	}
 	w = &write{Verb: strings.ToUpper(m[1][:6]), Table: table(m[2]), At: position(fset, at), pos: at}
-	if where := sqlWhere.FindStringSubmatch(text); where != nil {
+	where := sqlWhere.FindStringSubmatch(text)
+	w.Everywhere = where == nil
+	if where != nil {
 		for _, name := range sqlWord.FindAllString(certain(sqlEnd.ReplaceAllString(where[1], "")), -1) {
 			w.Names = append(w.Names, plain(name))
 		}

@@ -26,12 +26,15 @@ caller; the handler, or a function that it calls by name in this or another pack
 passes a constant UPDATE or DELETE of the same table to a call; and its WHERE names none of the columns
 that owns compares, other than beside an OR. Columns are fields by their db or bun tag, or by their name in snake case.
 
+Reported as well, behind Owned, Within and Authorize: such a statement without a WHERE, of
+a table that their function reads. It changes the rows of everybody.
+
 Fine: a WHERE that names a version, a revision, an etag or updated_at; functions
 that also read FOR UPDATE.
 
 Not judged: statements with a subselect, a join or a WITH; statements that are put
-together at run time, and query builders; interfaces and closures; Authorize,
-Within, OwnedInput and hooks; other tables; owns with || or calls; tests.`,
+together at run time, and query builders; interfaces and closures; the WHERE behind Authorize
+and Within; OwnedInput and hooks; other tables; owns with || or calls; tests.`,
 	Run:       runSQLOwner,
 	Requires:  []*analysis.Analyzer{indexer},
 	FactTypes: []analysis.Fact{new(statements), new(compares)},
@@ -58,6 +61,7 @@ func (s *statements) String() string {
 type write struct {
 	Verb, Table string
 	Names       []string // of the WHERE clause, as plain gives them
+	Everywhere  bool     // there is no WHERE
 	At          string   // file:line
 	pos         ast.Node // in this package
 }
@@ -86,20 +90,19 @@ func runSQLOwner(pass *analysis.Pass) (any, error) {
 	}
 	reported := map[ast.Node]bool{}
 	for _, r := range x.routes {
-		for _, w := range o.unowned(r) {
-			at := w.pos
-			if at == nil {
-				at = r.handler
-			}
-			if reported[at] && w.pos != nil {
+		for _, w := range o.faults(r) {
+			what, at := fmt.Sprintf("this %s of %s", w.Verb, w.Table), w.pos
+			if at == nil { // it is in another package
+				what, at = fmt.Sprintf("the %s of %s at %s", w.Verb, w.Table, w.At), r.handler
+			} else if reported[at] {
 				continue
 			}
 			reported[at] = true
-			if w.pos != nil {
-				x.report(at, "this %s of %s does not repeat the owner that guard.Owned checked: the row may have changed hands since", w.Verb, w.Table)
+			if w.Everywhere {
+				x.report(at, "%s has no WHERE: it changes the rows of everybody", what)
 				continue
 			}
-			x.report(at, "the %s of %s at %s does not repeat the owner that guard.Owned checked: the row may have changed hands since", w.Verb, w.Table, w.At)
+			x.report(at, "%s does not repeat the owner that guard.Owned checked: the row may have changed hands since", what)
 		}
 	}
 	return nil, nil
@@ -110,35 +113,38 @@ type owners struct {
 	done map[*types.Func]*statements
 }
 
-// unowned returns the writes behind a route that forget the owner.
-func (o owners) unowned(r *route) []write {
-	name, owned := o.x.guardCall(r.which)
-	if name != "Owned" || r.ownedInput {
+// faults returns the writes behind a route that forget the owner, or every restriction.
+func (o owners) faults(r *route) []write {
+	name, which := o.x.guardCall(r.which)
+	load, loaded := map[string]int{"Owned": 2, "Authorize": 2, "Within": 3}[name]
+	if !loaded || load >= len(which.Args) || r.ownedInput {
 		return nil
 	}
-	loads := o.of(o.x.function(owned.Args[2]))
-	columns := o.columns(owned.Args[3])
-	if len(loads.Reads) != 1 || len(columns) == 0 {
-		return nil
-	}
-	var does *statements
-	if r.lit != nil {
-		does = o.collect(r.lit.Body)
-	} else {
-		does = o.of(r.fn)
-	}
-	if does.Locks {
-		return nil
+	loads, does := o.of(o.x.function(which.Args[load])), o.handler(r)
+	var columns []string
+	if name == "Owned" && len(loads.Reads) == 1 && !does.Locks {
+		columns = o.columns(which.Args[3])
 	}
 	var found []write
 	for _, w := range does.Writes {
-		if w.Table == loads.Reads[0] && !slices.ContainsFunc(w.Names, func(n string) bool {
-			return slices.Contains(columns, n) || slices.Contains(versions, n)
-		}) {
+		if slices.Contains(loads.Reads, w.Table) && (w.Everywhere || len(columns) > 0 && !w.names(columns)) {
 			found = append(found, w)
 		}
 	}
 	return found
+}
+
+// names reports whether the WHERE has one of the columns, or one that changes with them.
+func (w *write) names(columns []string) bool {
+	return slices.ContainsFunc(w.Names, func(n string) bool { return slices.Contains(columns, n) || slices.Contains(versions, n) })
+}
+
+// handler is what the route's handler does.
+func (o owners) handler(r *route) *statements {
+	if r.lit != nil {
+		return o.collect(r.lit.Body)
+	}
+	return o.of(r.fn)
 }
 
 // versions are columns that change with the owner.
@@ -189,18 +195,25 @@ func (o owners) collect(body ast.Node) *statements {
 		if !ok {
 			return true
 		}
+		f := o.x.callee(call)
+		if f != nil && f.Pkg() != nil && slices.Contains(textPackages, f.Pkg().Path()) {
+			return true // a statement that is being put together
+		}
 		for _, a := range call.Args {
 			if text, ok := o.x.text(a); ok {
 				all.add(parseSQL(text, o.x.pass.Fset, a))
 			}
 		}
-		if f := o.x.callee(call); f != nil {
+		if f != nil {
 			all.merge(o.of(f))
 		}
 		return true
 	})
 	return all
 }
+
+// textPackages have functions that make a text of parts.
+var textPackages = []string{"bytes", "fmt", "strings"}
 
 // elsewhere is s for other packages, which cannot report in this one.
 func (s *statements) elsewhere() *statements {

@@ -3,6 +3,7 @@ package sqlowner
 import (
 	"context"
 	"database/sql"
+	"strings"
 
 	"example.com/service/app"
 	"example.com/service/store"
@@ -33,6 +34,8 @@ func (s *service) routes() {
 	team := guard.Owned("id", guard.ParseString, s.store.Project, ofTeam)
 	shared := guard.Owned("id", guard.ParseString, s.store.Project, ownedOrAdmin)
 	unclear := guard.Owned("id", guard.ParseString, s.twoTables, ownedBy)
+	allowed := guard.Authorize("id", guard.ParseString, s.allowed)
+	child := guard.Within(allowed, "child", guard.ParseString, s.child)
 	mux := guard.NewMux(app.Errs)
 	mux.Handle("PUT /a/{id}", guard.New(users, guard.NoPayload, own, app.Slow, app.Errs, s.rename))
 	mux.Handle("PUT /b/{id}", guard.New(users, guard.NoPayload, own, app.Slow, app.Errs, s.renameAny)) // want `the UPDATE of projects at store/store.go:\d+ does not repeat the owner`
@@ -46,8 +49,11 @@ func (s *service) routes() {
 	mux.Handle("PUT /i/{id}", guard.New(users, guard.NoPayload, unclear, app.Slow, app.Errs, s.byAdmin))
 	mux.Handle("PUT /j/{id}", guard.New(users, guard.NoPayload, own, app.Slow, app.Errs,
 		func(ctx context.Context, c *call) (guard.None, error) {
-			return s.exec(ctx, `DELETE FROM projects`) // want `this DELETE of projects`
+			return s.exec(ctx, `DELETE FROM projects`) // want `this DELETE of projects has no WHERE`
 		}))
+	mux.Handle("PUT /l/{id}", guard.New(users, guard.NoPayload, allowed, app.Slow, app.Errs, s.toAll))
+	mux.Handle("PUT /m/{id}/{child}", guard.New(users, guard.NoPayload, child, app.Slow, app.Errs, s.byAdmin))
+	mux.Handle("PUT /n/{id}/{child}", guard.New(users, guard.NoPayload, child, app.Slow, app.Errs, s.toAllChildren))
 }
 
 func (s *service) rename(ctx context.Context, c *call) (guard.None, error) {
@@ -82,6 +88,10 @@ func (s *service) unjudged(ctx context.Context, c *call) (guard.None, error) {
 	for _, query := range []string{`DELETE FROM projects WHERE id = ?`} {
 		_, _ = s.exec(ctx, query, c.Resource.ID)
 	}
+	var query strings.Builder
+	query.WriteString(`UPDATE projects SET a = 1`)
+	query.WriteString(` WHERE id = ? AND owner_id = ?`)
+	_, _ = s.exec(ctx, query.String(), c.Resource.ID, c.Caller.ID)
 	_, _ = s.exec(ctx, `DELETE FROM tasks WHERE project_id = ?`, c.Resource.ID)
 	_, _ = s.exec(ctx, `UPDATE projects SET a = 1 WHERE id = ? AND version = ?`, c.Resource.ID, 1)
 	return s.exec(ctx, `UPDATE projects SET a = 1 WHERE id IN (SELECT id FROM mine WHERE u = ?)`, c.Caller.ID)
@@ -101,6 +111,25 @@ func (s *service) either(ctx context.Context, c *call) (guard.None, error) {
 	_, _ = s.exec(ctx, `UPDATE projects SET a = 1 WHERE id = ? AND (owner_id = ?) AND (a = 1 OR a = 2)`, c.Resource.ID, c.Caller.ID)
 	_, _ = s.exec(ctx, `UPDATE projects SET a = 1 WHERE id = ? OR owner_id = ?`, c.Resource.ID, c.Caller.ID)               // want `this UPDATE of projects`
 	return s.exec(ctx, `DELETE FROM projects WHERE id = ? AND ((owner_id = ?) OR shared = 1)`, c.Resource.ID, c.Caller.ID) // want `this DELETE of projects`
+}
+
+func (s *service) allowed(ctx context.Context, _ app.User, id string) (*store.Project, error) {
+	return s.twoTables(ctx, id)
+}
+
+func (s *service) child(ctx context.Context, _ *store.Project, id string) (*store.Project, error) {
+	return s.store.Project(ctx, id)
+}
+
+func (s *service) toAll(ctx context.Context, c *call) (guard.None, error) {
+	_, _ = s.exec(ctx, `UPDATE settings SET b = 1`)
+	_, _ = s.exec(ctx, `UPDATE projects SET b = 1 WHERE id = ?`, c.Resource.ID)
+	_, _ = s.exec(ctx, `UPDATE audits SET b = 1`)                // want `this UPDATE of audits has no WHERE: it changes the rows of everybody`
+	return s.exec(ctx, `UPDATE projects SET b = 1 RETURNING id`) // want `this UPDATE of projects has no WHERE`
+}
+
+func (s *service) toAllChildren(ctx context.Context, c *call) (guard.None, error) {
+	return s.exec(ctx, `DELETE FROM projects`) // want `this DELETE of projects has no WHERE`
 }
 
 func (s *service) byAdmin(ctx context.Context, c *call) (guard.None, error) {
