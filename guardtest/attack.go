@@ -147,9 +147,11 @@ func File(name, contentType string, content []byte) guard.File {
 // callers without the role, other sites' pages, ids of others, missing, deleted and
 // malformed, inputs with server-owned, unknown and repeated names, wrong types, values
 // beyond their rules, broken encodings and sizes, other methods, forged headers, and
-// more requests than the limits admit. Whatever is answered must tell nothing: the
+// more requests than the limits admit, failures under each spelling of an account
+// counted as one. Whatever is answered must tell nothing: the
 // same bytes for what is missing and what is foreign, no value of the request, no
-// library's text, no 5xx. What others see must be as before.
+// library's text, no 5xx. What others see must be as before, and no answer may have been
+// kept for another question.
 //
 // The report says for each route what was tried, and what could not be and why. It is
 // logged, and returned.

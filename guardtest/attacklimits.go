@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -105,6 +106,10 @@ func (a *attack) refusable() *Input {
 // possible: a limit before the session is used up without a credential, one by caller
 // with a missing id or a broken body.
 func (a *attack) exhaust(l checklist.Limit) {
+	others, with := a.spellings(l), ""
+	if len(others) > 0 {
+		with = ", when every other one has its " + strings.Join(others, " and ") + " in upper case"
+	}
 	a.fresh()
 	a.s.seen = &sight{} // the looks of others would be charged
 	network, began := addresses.Add(1), time.Now()
@@ -112,6 +117,11 @@ func (a *attack) exhaust(l checklist.Limit) {
 		r := a.cheap(l, network, n)
 		if r == nil {
 			return
+		}
+		if n%2 == 0 {
+			for _, name := range others {
+				r.upper(name)
+			}
 		}
 		got := a.s.do(a.route, r)
 		a.count++
@@ -121,7 +131,7 @@ func (a *attack) exhaust(l checklist.Limit) {
 		}
 		back := int(time.Since(began) * time.Duration(l.Count) / max(l.Period, 1))
 		if n*max(l.Cost, 1) > l.Burst+back+2 {
-			a.found("%s: request %d is still answered %s", l, n, got)
+			a.found("%s: request %d is still answered %s%s", l, n, got, with)
 			break
 		}
 		if n*max(l.Cost, 1) > 4*l.Burst+100 {
@@ -133,6 +143,27 @@ func (a *attack) exhaust(l checklist.Limit) {
 		a.othersPass(l)
 	}
 	a.spent = true
+}
+
+// spellings are the fields of an input that the service takes for the same in upper case, such as
+// a mail address. A limit of failures must count them as one, or each spelling has guesses of its own.
+func (a *attack) spellings(l checklist.Limit) []string {
+	if _, ok := a.s.input(a.route.Pattern); !ok || l.Per != "input" || !l.OnFailure {
+		return nil
+	}
+	var same []string
+	for _, f := range a.route.What.Fields {
+		a.fresh()
+		r := a.valid(a.s, usual(a.route))
+		if r == nil || !r.upper(f.Name) {
+			continue
+		}
+		a.count++
+		if a.s.do(a.route, r).ok() {
+			same = append(same, f.Name)
+		}
+	}
+	return same
 }
 
 // cheap is the nth request of a series.

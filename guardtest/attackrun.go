@@ -62,6 +62,7 @@ var kinds = []kind{
 	{"private data", (*attack).privateData},
 	{"pages", (*attack).pages},
 	{"stale answers", (*attack).stale},
+	{"kept answers", (*attack).kept},
 	{"forged headers", (*attack).forgedHeaders},
 	{"methods", (*attack).methods},
 	{"limits", (*attack).limits},

@@ -70,6 +70,19 @@ func (r *request) text(s string) string {
 	return s
 }
 
+// upper writes a text member in upper case, and reports whether that changes it.
+func (r *request) upper(name string) bool {
+	for i, m := range r.members {
+		text := m.value
+		if m.name != name || m.file != nil || r.kind == inJSON && json.Unmarshal([]byte(m.value), &text) != nil {
+			continue
+		}
+		r.members[i].value = r.text(strings.ToUpper(text))
+		return strings.ToUpper(text) != text
+	}
+	return false
+}
+
 // takes reports whether the contract has a field of a name, in any spelling.
 func (a *attack) takes(name string) bool {
 	return slices.ContainsFunc(a.route.What.Fields, func(f checklist.Field) bool { return strings.EqualFold(f.Name, name) })

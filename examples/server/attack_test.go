@@ -35,7 +35,7 @@ func (s *service) fixtures(t *testing.T) guardtest.Fixtures {
 	alice.Secrets = []string{"alice@example.com"}
 	bob.Secrets = []string{"bob@example.com", "Family recipe archive", "Scan three generations of handwritten recipe cards"}
 	admin.IDs = map[string]string{"userID": "bob"}
-	s.moreProjects(t, "alice", 2) // so that her list has pages
+	s.moreProjects(t, "alice", 2) // so that her list has pages, and the search two results
 	// A token that says more than the database does, which alone counts.
 	claimsAdmin := user("alice", "", claim("role", "admin"), claim("roles", []string{"admin"}), claim("isAdmin", true), claim("admin", true), claim("scope", "admin"))
 	name, summary := "A new street", strings.Repeat("A summary. ", 3) // as the search looks for it
@@ -80,11 +80,11 @@ func (s *service) fixtures(t *testing.T) guardtest.Fixtures {
 	}
 }
 
-// moreProjects adds projects of a user.
+// moreProjects adds projects of a user, which everybody may find.
 func (s *service) moreProjects(t *testing.T, owner string, n int) {
 	t.Helper()
 	for range n {
-		if _, err := s.store.CreateProject(t.Context(), owner, store.NewProject{Name: "Another one", Visibility: store.VisibilityPrivate}); err != nil {
+		if _, err := s.store.CreateProject(t.Context(), owner, store.NewProject{Name: "Another street", Visibility: store.VisibilityTeam}); err != nil {
 			t.Fatal(err)
 		}
 	}
