@@ -208,6 +208,10 @@ func TestMistakes(t *testing.T) {
 		{name: "unknown seed", setting: "SEED", value: "hunter2"},
 		{name: "seed in another case", setting: "SEED", value: "Demo"},
 		{name: "password that no login accepts", setting: "SEED_PASSWORD", value: strings.Repeat("hunter2", 29)},
+		{name: "password that is easily guessed", setting: "SEED_PASSWORD", value: "hunter2"},
+		{name: "password of few characters in many bytes", setting: "SEED_PASSWORD", value: "éééé"},
+		{name: "password with a line end", setting: "SEED_PASSWORD", value: "hunter2hunter2\n"},
+		{name: "password that is no UTF-8", setting: "SEED_PASSWORD", value: "hunter2hunter2\xff"},
 		{name: "short key", setting: "JWT_HS256_KEY", value: encode(make([]byte, 31))},
 		{name: "key without padding", setting: "JWT_HS256_KEY", value: strings.TrimRight(encode(make([]byte, 32)), "=")},
 		{name: "key in base64url", setting: "JWT_HS256_KEY", value: base64.URLEncoding.EncodeToString(bytes.Repeat([]byte{0xfb}, 32))},
@@ -430,7 +434,7 @@ func TestRSAPublicKeyReplacesTheHS256Key(t *testing.T) {
 
 func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
-	c := load(t, map[string]string{"SEED_PASSWORD": "hunter2", "REDIS_URL": "redis://:hunter2@redis"})
+	c := load(t, map[string]string{"SEED_PASSWORD": "hunter2hunter2", "REDIS_URL": "redis://:hunter2@redis"})
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(&out, verb+"\n", c.seedPassword)

@@ -243,8 +243,9 @@ func (e *environment) seedPassword(name string) (password secret, random bool) {
 	if v == "" {
 		return secret(rand.Text()), true
 	}
-	if utf8.RuneCountInString(v) > maxSeedPassword {
-		e.mistake(name, "is longer than %d characters, which no login accepts; write a shorter one", maxSeedPassword)
+	if n := utf8.RuneCountInString(v); n < minSeedPassword || n > maxSeedPassword || !printable(v) {
+		e.mistake(name, "is not %d to %d characters without line breaks; write some, or unset it for random ones",
+			minSeedPassword, maxSeedPassword)
 	}
 	return secret(v), false
 }
