@@ -59,11 +59,10 @@ const (
 
 const (
 	maxPort         = 65535
-	maxCallerLimit  = 1_000_000
+	maxCallerLimit  = 1_000_000_000
 	maxReadTimeout  = time.Hour
 	maxDrain        = time.Hour
-	minSeedPassword = 8   // characters
-	maxSeedPassword = 200 // as in the login form
+	maxSeedPassword = 200 // characters, as in the login form
 )
 
 // loadConfig reads the settings through getenv, which is os.Getenv outside of tests. An empty value is one that is not set.

@@ -243,9 +243,8 @@ func (e *environment) seedPassword(name string) (password secret, random bool) {
 	if v == "" {
 		return secret(rand.Text()), true
 	}
-	if n := utf8.RuneCountInString(v); n < minSeedPassword || n > maxSeedPassword || !printable(v) {
-		e.mistake(name, "is not %d to %d characters without line breaks; write some, or unset it for random ones",
-			minSeedPassword, maxSeedPassword)
+	if utf8.RuneCountInString(v) > maxSeedPassword || !printable(v) {
+		e.mistake(name, "is not 1 to %d characters without line breaks; write some, or unset it for random ones", maxSeedPassword)
 	}
 	return secret(v), false
 }
