@@ -58,7 +58,8 @@ const (
 )
 
 const (
-	maxCallerLimit  = 1_000_000
+	maxPort         = 65535
+	maxCallerLimit  = 1_000_000_000
 	maxReadTimeout  = time.Hour
 	maxDrain        = time.Hour
 	maxSeedPassword = 200 // characters, as in the login form
@@ -73,17 +74,17 @@ func loadConfig(getenv func(string) string) (config, error) {
 	c := config{
 		addr:          e.listenAddress(),
 		databaseURL:   e.databaseURL("DATABASE_URL"),
-		jwtIssuer:     e.text("JWT_ISSUER", "https://projects.example"),
-		jwtAudience:   e.text("JWT_AUDIENCE", "projects-api"),
+		jwtIssuer:     e.claim("JWT_ISSUER", "https://projects.example"),
+		jwtAudience:   e.claim("JWT_AUDIENCE", "projects-api"),
 		webhookSecret: e.webhookSecret("WEBHOOK_SECRET"),
 		proxies:       e.prefixes("TRUSTED_PROXIES"),
 		origins:       e.origins("ALLOWED_ORIGINS"),
 		callerLimit:   e.integer("CALLER_LIMIT", 60, 1, maxCallerLimit),
 		redisURL:      e.redisURL("REDIS_URL"),
 		limiterOutage: e.oneOf("LIMITER_OUTAGE", outageLocal, outageOpen, outageClosed),
-		readTimeout:   e.duration("READ_TIMEOUT", 10*time.Second, time.Nanosecond, maxReadTimeout),
+		readTimeout:   e.duration("READ_TIMEOUT", 10*time.Second, time.Millisecond, maxReadTimeout),
 		drainDelay:    e.duration("DRAIN_DELAY", 0, 0, maxDrain),
-		drainTimeout:  e.duration("DRAIN_TIMEOUT", 20*time.Second, time.Nanosecond, maxDrain),
+		drainTimeout:  e.duration("DRAIN_TIMEOUT", 20*time.Second, time.Millisecond, maxDrain),
 		logFormat:     e.oneOf("LOG_FORMAT", logText, logJSON),
 		logLevel:      e.level("LOG_LEVEL"),
 		tracesURL:     e.tracesURL("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),

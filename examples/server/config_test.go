@@ -92,9 +92,9 @@ func TestSettings(t *testing.T) {
 		"JWT_ISSUER":      "https://issuer.example",
 		"JWT_AUDIENCE":    "api",
 		"WEBHOOK_SECRET":  "whsec_" + base64.StdEncoding.EncodeToString(key[:24]),
-		"TRUSTED_PROXIES": "10.0.0.0/8, 192.168.0.0/16,",
+		"TRUSTED_PROXIES": "10.0.0.0/8, 192.168.0.0/16",
 		"ALLOWED_ORIGINS": "https://a.example,https://b.example",
-		"CALLER_LIMIT":    "1000000",
+		"CALLER_LIMIT":    "1000000000",
 		"REDIS_URL":       "rediss://user:hunter2@redis.example:6380/1",
 		"LIMITER_OUTAGE":  "closed",
 		"READ_TIMEOUT":    "500ms",
@@ -118,7 +118,7 @@ func TestSettings(t *testing.T) {
 		{name: "WEBHOOK_SECRET", got: string(c.webhookSecret), want: string(key[:24])},
 		{name: "TRUSTED_PROXIES", got: fmt.Sprint(c.proxies), want: "[10.0.0.0/8 192.168.0.0/16]"},
 		{name: "ALLOWED_ORIGINS", got: strings.Contains(fmt.Sprint(c.origins), "https://b.example"), want: true},
-		{name: "CALLER_LIMIT", got: c.callerLimit, want: 1_000_000},
+		{name: "CALLER_LIMIT", got: c.callerLimit, want: 1_000_000_000},
 		{name: "REDIS_URL", got: string(c.redisURL), want: "rediss://user:hunter2@redis.example:6380/1"},
 		{name: "LIMITER_OUTAGE", got: c.limiterOutage, want: "closed"},
 		{name: "READ_TIMEOUT", got: c.readTimeout, want: 500 * time.Millisecond},
@@ -137,6 +137,17 @@ func TestDemoDataIsOffByDefaultOnDisk(t *testing.T) {
 	t.Parallel()
 	if load(t, map[string]string{"DATABASE_URL": "file:projects.db"}).seedDemo {
 		t.Error("a database on disk gets demo users without being asked")
+	}
+}
+
+func TestListenAddresses(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{
+		":80", "0.0.0.0:0", "[::]:65535", "[fe80::1%eth0]:80", "localhost:80", "projects_1.internal.:80", "3f2a9c0d1e2b:80", "1.a-1:80",
+	} {
+		if got := load(t, map[string]string{"ADDR": addr}).addr; got != addr {
+			t.Errorf("got %s, want %s", got, addr)
+		}
 	}
 }
 
@@ -176,39 +187,79 @@ func TestMistakes(t *testing.T) {
 		{name: "address with a named port", setting: "ADDR", value: "127.0.0.1:hunter2"},
 		{name: "address without brackets", setting: "ADDR", value: "::1:80"},
 		{name: "address with a negative port", setting: "ADDR", value: ":-1"},
+		{name: "address with space before it", setting: "ADDR", value: " 127.0.0.2:80"},
+		{name: "address with space behind it", setting: "ADDR", value: "127.0.0.2:80 "},
+		{name: "address with space in it", setting: "ADDR", value: "127.0.0.2 :80"},
+		{name: "address that is no IP address", setting: "ADDR", value: "127.0.0.256:8080"},
+		{name: "address with half an IP address", setting: "ADDR", value: "127.0.1:8080"},
+		{name: "address with an empty label", setting: "ADDR", value: "a..example:8080"},
+		{name: "address with brackets around a name", setting: "ADDR", value: "[localhost]:8080"},
+		{name: "address without a host and a port", setting: "ADDR", value: ":"},
+		{name: "address with zeros before its port", setting: "ADDR", value: ":08080"},
+		{name: "address that is a URL", setting: "ADDR", value: "http://127.0.0.1:8080"},
+		{name: "a blank issuer", setting: "JWT_ISSUER", value: " "},
+		{name: "an issuer with a line end", setting: "JWT_ISSUER", value: "https://hunter2.example\n"},
+		{name: "an issuer with a control character", setting: "JWT_ISSUER", value: "https://hunter2\x00.example"},
+		{name: "a blank audience", setting: "JWT_AUDIENCE", value: " "},
+		{name: "an audience that is no UTF-8", setting: "JWT_AUDIENCE", value: "hunter2\xff"},
 		{name: "another database", setting: "DATABASE_URL", value: "postgres://app:hunter2@db/projects"},
 		{name: "a path", setting: "DATABASE_URL", value: "hunter2.db"},
+		{name: "an unknown pragma", setting: "DATABASE_URL", value: "file:hunter2.db?_pragma=nope(1)"},
 		{name: "unknown seed", setting: "SEED", value: "hunter2"},
 		{name: "seed in another case", setting: "SEED", value: "Demo"},
 		{name: "password that no login accepts", setting: "SEED_PASSWORD", value: strings.Repeat("hunter2", 29)},
+		{name: "password with a line end", setting: "SEED_PASSWORD", value: "hunter2hunter2\n"},
+		{name: "password that is no UTF-8", setting: "SEED_PASSWORD", value: "hunter2hunter2\xff"},
 		{name: "short key", setting: "JWT_HS256_KEY", value: encode(make([]byte, 31))},
 		{name: "key without padding", setting: "JWT_HS256_KEY", value: strings.TrimRight(encode(make([]byte, 32)), "=")},
 		{name: "key in base64url", setting: "JWT_HS256_KEY", value: base64.URLEncoding.EncodeToString(bytes.Repeat([]byte{0xfb}, 32))},
 		{name: "key in hex", setting: "JWT_HS256_KEY", value: strings.Repeat("0f", 16)},
+		{name: "key on two lines", setting: "JWT_HS256_KEY", value: strings.Repeat("aHVu\n", 11)},
+		{name: "key with a line end", setting: "JWT_HS256_KEY", value: encode(bytes.Repeat([]byte("hunter2"), 6)) + "\n"},
+		{name: "key of zeros", setting: "JWT_HS256_KEY", value: encode(make([]byte, 32))},
+		{name: "a public key as the key", setting: "JWT_HS256_KEY", value: encode([]byte("-----BEGIN PUBLIC KEY-----\nhunter2\n"))},
 		{name: "key as text", setting: "JWT_HS256_KEY", value: "hunter2"},
 		{name: "webhook secret without prefix", setting: "WEBHOOK_SECRET", value: encode(make([]byte, 32))},
 		{name: "webhook secret with only a prefix", setting: "WEBHOOK_SECRET", value: "whsec_"},
 		{name: "short webhook secret", setting: "WEBHOOK_SECRET", value: "whsec_" + encode(make([]byte, 23))},
 		{name: "long webhook secret", setting: "WEBHOOK_SECRET", value: "whsec_" + encode(make([]byte, 65))},
+		{name: "webhook secret with a line end", setting: "WEBHOOK_SECRET", value: "whsec_" + encode(bytes.Repeat([]byte("hunter2"), 6)) + "\n"},
+		{name: "webhook secret with a line break of Windows", setting: "WEBHOOK_SECRET", value: "whsec_aHVu\r\n" + strings.Repeat("aHVu", 10)},
 		{name: "webhook secret as text", setting: "WEBHOOK_SECRET", value: "whsec_hunter2"},
 		{name: "proxies by name", setting: "TRUSTED_PROXIES", value: "proxy.internal"},
 		{name: "everybody as a proxy", setting: "TRUSTED_PROXIES", value: "0.0.0.0/0"},
+		{name: "a proxy and a comma", setting: "TRUSTED_PROXIES", value: "10.0.0.0/8,"},
+		{name: "nothing but a comma for a proxy", setting: "TRUSTED_PROXIES", value: ","},
+		{name: "a blank for a proxy", setting: "TRUSTED_PROXIES", value: " "},
+		{name: "an origin and a comma", setting: "ALLOWED_ORIGINS", value: "https://a.example,"},
+		{name: "nothing between two origins", setting: "ALLOWED_ORIGINS", value: "https://a.example, ,https://b.example"},
 		{name: "a wildcard origin", setting: "ALLOWED_ORIGINS", value: "https://*.example"},
 		{name: "an origin with a path", setting: "ALLOWED_ORIGINS", value: "https://app.example/path"},
 		{name: "no limit", setting: "CALLER_LIMIT", value: "0"},
 		{name: "negative limit", setting: "CALLER_LIMIT", value: "-5"},
-		{name: "huge limit", setting: "CALLER_LIMIT", value: "1000001"},
+		{name: "huge limit", setting: "CALLER_LIMIT", value: "1000000001"},
 		{name: "limit beyond 64 bits", setting: "CALLER_LIMIT", value: "99999999999999999999"},
 		{name: "fractional limit", setting: "CALLER_LIMIT", value: "1.5"},
+		{name: "limit with a sign", setting: "CALLER_LIMIT", value: "+5"},
+		{name: "limit with a zero before it", setting: "CALLER_LIMIT", value: "05"},
+		{name: "limit with space", setting: "CALLER_LIMIT", value: "5 "},
 		{name: "limit as text", setting: "CALLER_LIMIT", value: "hunter2"},
 		{name: "another scheme", setting: "REDIS_URL", value: "https://:hunter2@redis"},
 		{name: "only a Redis port", setting: "REDIS_URL", value: "redis://:6379"},
 		{name: "no Redis host", setting: "REDIS_URL", value: "redis:hunter2"},
 		{name: "malformed Redis URL", setting: "REDIS_URL", value: "redis://:hunter2@redis:port"},
+		{name: "a Redis port that there is not", setting: "REDIS_URL", value: "redis://:hunter2@redis:99999"},
+		{name: "Redis port 0", setting: "REDIS_URL", value: "redis://:hunter2@redis:0"},
+		{name: "a Redis password that ends the URL", setting: "REDIS_URL", value: "redis://redis#hunter2@redis.example"},
+		{name: "a Redis database in words", setting: "REDIS_URL", value: "redis://redis/hunter2"},
+		{name: "a negative Redis database", setting: "REDIS_URL", value: "redis://:hunter2@redis/-1"},
+		{name: "an unknown parameter of Redis", setting: "REDIS_URL", value: "redis://redis?hunter2=1"},
 		{name: "unknown outage", setting: "LIMITER_OUTAGE", value: "hunter2"},
 		{name: "no timeout", setting: "READ_TIMEOUT", value: "0s"},
 		{name: "negative timeout", setting: "READ_TIMEOUT", value: "-1s"},
 		{name: "timeout without a unit", setting: "READ_TIMEOUT", value: "10"},
+		{name: "timeout with a sign", setting: "READ_TIMEOUT", value: "+10s"},
+		{name: "timeout that nobody can keep", setting: "READ_TIMEOUT", value: "1ns"},
 		{name: "endless timeout", setting: "READ_TIMEOUT", value: "61m"},
 		{name: "negative delay", setting: "DRAIN_DELAY", value: "-1s"},
 		{name: "endless delay", setting: "DRAIN_DELAY", value: "61m"},
@@ -218,8 +269,11 @@ func TestMistakes(t *testing.T) {
 		{name: "no collector's host", setting: "OTEL_EXPORTER_OTLP_ENDPOINT", value: "http:///hunter2"},
 		{name: "a password in the collector's URL", setting: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value: "https://user:hunter2@collector.example"},
 		{name: "a key in the collector's URL", setting: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value: "https://collector.example/?key=hunter2"},
+		{name: "a collector's port that there is not", setting: "OTEL_EXPORTER_OTLP_ENDPOINT", value: "http://hunter2:99999"},
 		{name: "malformed collector", setting: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value: "http://collector:hunter2"},
 		{name: "unknown format", setting: "LOG_FORMAT", value: "hunter2"},
+		{name: "format in another case", setting: "LOG_FORMAT", value: "JSON"},
+		{name: "level in another case", setting: "LOG_LEVEL", value: "INFO"},
 		{name: "unknown level", setting: "LOG_LEVEL", value: "hunter2"},
 		{name: "level that slog would accept", setting: "LOG_LEVEL", value: "info+2"},
 	} {
@@ -248,28 +302,27 @@ func TestMistakes(t *testing.T) {
 
 func TestEveryMistakeIsListed(t *testing.T) {
 	t.Parallel()
-	bad := []string{
-		"ADDR", "DATABASE_URL", "WEBHOOK_SECRET", "CALLER_LIMIT", "REDIS_URL", "LIMITER_OUTAGE", "READ_TIMEOUT", "LOG_FORMAT",
-		"LOG_LEVEL", "SEED", "JWT_HS256_KEY", "JWT_RS256_PUBLIC_KEY", "TRUSTED_PROXIES", "DRAIN_DELAY", "DRAIN_TIMEOUT",
-		"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+	bad := []string{ // in the order of the lines; the lists have two mistakes each
+		"ADDR", "DATABASE_URL", "JWT_ISSUER", "JWT_AUDIENCE", "WEBHOOK_SECRET", "TRUSTED_PROXIES", "TRUSTED_PROXIES", "ALLOWED_ORIGINS", "ALLOWED_ORIGINS",
+		"CALLER_LIMIT", "REDIS_URL", "LIMITER_OUTAGE", "READ_TIMEOUT", "DRAIN_DELAY", "DRAIN_TIMEOUT", "LOG_FORMAT", "LOG_LEVEL",
+		"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "SEED", "JWT_HS256_KEY", "JWT_RS256_PUBLIC_KEY",
 	}
 	c, err := loadConfig(func(name string) string {
 		if slices.Contains(bad, name) {
-			return "x,y"
+			return "x,y\n"
 		}
 		return ""
 	})
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	lines := strings.Split(err.Error(), "\n")
-	if len(lines) != len(bad)+1 { // one of the settings has two mistakes
-		t.Errorf("got %d lines, want %d:\n%v", len(lines), len(bad)+1, err)
+	var named []string
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		name, _, _ := strings.Cut(line, ": ")
+		named = append(named, name)
 	}
-	for _, name := range bad {
-		if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, name+": ") }) {
-			t.Errorf("no line for %s:\n%v", name, err)
-		}
+	if !slices.Equal(named, bad) {
+		t.Errorf("got lines for %v, want %v:\n%v", named, bad, err)
 	}
 	if c.addr != "" || c.jwtHS256Key != nil || c.callerLimit != 0 {
 		t.Errorf("got %v besides the error, want nothing", c)
@@ -320,15 +373,19 @@ func TestRSAPublicKey(t *testing.T) {
 	}{
 		{name: "PKIX", path: pemFile(t, public)},
 		{name: "PKCS 1", path: pemFile(t, pkcs1)},
-		{name: "text around the key", path: pemFile(t, []byte("The key of 2030:\n"), public, []byte("\nEnd.\n"))},
+		{name: "text before the key", path: pemFile(t, []byte("The key of 2030:\n"), public, []byte(" \r\n\n"))},
 		{name: "missing", path: filepath.Join(t.TempDir(), "missing.pem"), want: "no such file"},
 		{name: "a folder", path: t.TempDir(), want: "directory"},
 		{name: "the key instead of its path", path: string(public), want: "write the path of a PEM file"},
 		{name: "empty", path: pemFile(t), want: "no PEM block"},
 		{name: "not PEM", path: pemFile(t, []byte("ssh-rsa AAAA")), want: "no PEM block"},
 		{name: "two keys", path: pemFile(t, public, pkcs1), want: "more than one"},
+		{name: "a key behind half of another", path: pemFile(t, public[:100], []byte("\n"), pkcs1), want: "more than one"},
+		{name: "text behind the key", path: pemFile(t, public, []byte("hunter2\n")), want: "goes on"},
+		{name: "a NUL behind the key", path: pemFile(t, public, []byte{0}), want: "goes on"},
 		{name: "another algorithm", path: pemFile(t, pkix(t, &elliptical.PublicKey)), want: "not an RSA key"},
-		{name: "1024 bits", path: pemFile(t, pkix(t, &small.PublicKey)), want: "wrong size"},
+		{name: "1024 bits", path: pemFile(t, pkix(t, &small.PublicKey)), want: "1024 bits"},
+		{name: "the exponent 1", path: pemFile(t, pkix(t, &rsa.PublicKey{N: private.N, E: 1})), want: "exponent 1"},
 		{name: "a private key", path: pemFile(t, pemBlock("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(private))), want: "private key"},
 		{name: "a certificate", path: pemFile(t, pemBlock("CERTIFICATE", []byte{1})), want: "no public key"},
 		{name: "malformed PKIX", path: pemFile(t, pemBlock("PUBLIC KEY", []byte{1, 2})), want: "malformed"},
@@ -362,7 +419,7 @@ func TestRSAPublicKeyReplacesTheHS256Key(t *testing.T) {
 	}
 	env := map[string]string{
 		"JWT_RS256_PUBLIC_KEY": pemFile(t, pkix(t, &private.PublicKey)),
-		"JWT_HS256_KEY":        base64.StdEncoding.EncodeToString(make([]byte, 32)),
+		"JWT_HS256_KEY":        base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))),
 	}
 	if c := load(t, env); c.jwtHS256Key != nil || c.jwtRS256PublicKey == nil {
 		t.Error("the HS256 key is still there")
@@ -375,7 +432,7 @@ func TestRSAPublicKeyReplacesTheHS256Key(t *testing.T) {
 
 func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
-	c := load(t, map[string]string{"SEED_PASSWORD": "hunter2", "REDIS_URL": "redis://:hunter2@redis"})
+	c := load(t, map[string]string{"SEED_PASSWORD": "hunter2hunter2", "REDIS_URL": "redis://:hunter2@redis"})
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(&out, verb+"\n", c.seedPassword)

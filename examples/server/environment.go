@@ -8,11 +8,15 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/routeguard/guard"
 	"github.com/routeguard/guard/examples/server/store"
@@ -36,20 +40,45 @@ func (e *environment) text(name, fallback string) string {
 	return fallback
 }
 
+// claim reads a value that each token must have. A stray space or line end would refuse them all.
+func (e *environment) claim(name, fallback string) string {
+	v := e.text(name, fallback)
+	if v != strings.TrimSpace(v) || !printable(v) {
+		e.mistake(name, "has space around it or control characters; write a name such as %s", fallback)
+	}
+	return v
+}
+
+func printable(v string) bool {
+	return utf8.ValidString(v) && !strings.ContainsFunc(v, unicode.IsControl)
+}
+
 func (e *environment) prefixes(name string) []netip.Prefix {
-	prefixes, err := guard.ParsePrefixes(e.getenv(name))
-	e.mistakesOf(name, err)
+	prefixes, err := guard.ParsePrefixes(e.list(name))
+	e.mistakesOf(name, err, "")
 	return prefixes
 }
 
 func (e *environment) origins(name string) guard.Origins {
-	origins, err := guard.ParseOrigins(e.getenv(name))
-	e.mistakesOf(name, err)
+	origins, err := guard.ParseOrigins(e.list(name))
+	e.mistakesOf(name, err, "")
 	return origins
 }
 
-// mistakesOf notes each of the mistakes that guard found in a list.
-func (e *environment) mistakesOf(name string, err error) {
+// list refuses empty entries, which guard skips: what was to stand there is missing.
+func (e *environment) list(name string) string {
+	v := e.getenv(name)
+	for entry := range strings.SplitSeq(v, ",") {
+		if v != "" && strings.TrimSpace(entry) == "" {
+			e.mistake(name, "has an empty entry; write one comma between two entries, and unset it for none")
+			break
+		}
+	}
+	return v
+}
+
+// mistakesOf notes each of the mistakes that guard found, and what to write instead where guard does not say.
+func (e *environment) mistakesOf(name string, err error, instead string) {
 	if err == nil {
 		return
 	}
@@ -58,11 +87,11 @@ func (e *environment) mistakesOf(name string, err error) {
 		Unwrap() []error
 	}](err)
 	if !ok {
-		e.mistake(name, "%v", err)
+		e.mistake(name, "%v%s", err, instead)
 		return
 	}
 	for _, one := range joined.Unwrap() {
-		e.mistake(name, "%v", one)
+		e.mistake(name, "%v%s", one, instead)
 	}
 }
 
@@ -80,11 +109,17 @@ func (e *environment) integer(name string, fallback, low, high int) int {
 	if v == "" {
 		return fallback
 	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < low || n > high {
+	n, ok := decimal(v, low, high)
+	if !ok {
 		e.mistake(name, "is not a whole number from %d to %d; write one, such as %d", low, high, fallback)
 	}
 	return n
+}
+
+// decimal reads a number in its one spelling: 5 is neither +5 nor 05.
+func decimal(v string, low, high int) (n int, ok bool) {
+	n, err := strconv.Atoi(v)
+	return n, err == nil && strconv.Itoa(n) == v && low <= n && n <= high
 }
 
 func (e *environment) duration(name string, fallback, low, high time.Duration) time.Duration {
@@ -93,7 +128,7 @@ func (e *environment) duration(name string, fallback, low, high time.Duration) t
 		return fallback
 	}
 	d, err := time.ParseDuration(v)
-	if err != nil || d < low || d > high {
+	if err != nil || strings.ContainsAny(v, "+-") || d < low || d > high {
 		e.mistake(name, "is not a duration from %s to %s; write one with its unit, such as 10s", low, high)
 	}
 	return d
@@ -116,14 +151,21 @@ func (e *environment) listenAddress() string { return e.address("ADDR", "127.0.0
 
 func (e *environment) address(name, fallback string) string {
 	v := e.text(name, fallback)
-	_, port, err := net.SplitHostPort(v)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil {
-		e.mistake(name, "is not a listen address; write host:port with a port from 0 to 65535, such as %s", fallback)
+	host, port, err := net.SplitHostPort(v)
+	_, ok := decimal(port, 0, maxPort)
+	if err != nil || !ok || !isHost(host) || net.JoinHostPort(host, port) != v {
+		e.mistake(name, "is not a listen address; write host:port with a port from 0 to %d, such as %s", maxPort, fallback)
 	}
 	return v
+}
+
+// hostname has a letter in its last label: without one, it is an IP address, or was meant to be.
+var hostname = regexp.MustCompile(`^([A-Za-z0-9_-]+\.)*[0-9_-]*[A-Za-z][A-Za-z0-9_-]*\.?$`)
+
+// isHost reports whether something can listen on host, as far as nobody has to be asked. The empty one is all addresses.
+func isHost(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return host == "" || err == nil || hostname.MatchString(host)
 }
 
 func (e *environment) databaseURL(name string) string {
@@ -139,12 +181,22 @@ func (e *environment) redisURL(name string) secret {
 	if v == "" {
 		return nil
 	}
-	// The error of url.Parse repeats the URL, and with it the password.
+	// The errors repeat the URL, and with it the password.
 	u, err := url.Parse(v)
-	if err != nil || u.Hostname() == "" || (u.Scheme != "redis" && u.Scheme != "rediss") {
+	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || !hasServer(u) || u.Fragment != "" {
 		e.mistake(name, "is not a Redis URL; write redis://host:6379/0, or rediss:// for TLS")
+		return nil
+	}
+	if options, err := redis.ParseURL(v); err != nil || options.DB < 0 {
+		e.mistake(name, "has a path that is not the number of a database, or unknown parameters; write redis://host:6379/0")
 	}
 	return secret(v)
+}
+
+// hasServer reports whether u names a host, and a port that there is, if any.
+func hasServer(u *url.URL) bool {
+	_, ok := decimal(u.Port(), 1, maxPort)
+	return u.Hostname() != "" && (ok || u.Port() == "")
 }
 
 // tracesURL returns where traces go: the second setting as it is, or below the first, as OpenTelemetry has it.
@@ -166,7 +218,7 @@ func (e *environment) collector(name string) *url.URL {
 		return nil
 	}
 	u, err := url.Parse(v) // its error may repeat a password
-	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || !hasServer(u) || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		e.mistake(name, "is not the URL of an OTLP/HTTP collector; write http://host:4318 or https://, and credentials to OTEL_EXPORTER_OTLP_HEADERS")
 		return nil
 	}
@@ -191,8 +243,8 @@ func (e *environment) seedPassword(name string) (password secret, random bool) {
 	if v == "" {
 		return secret(rand.Text()), true
 	}
-	if utf8.RuneCountInString(v) > maxSeedPassword {
-		e.mistake(name, "is longer than %d characters, which no login accepts; write a shorter one", maxSeedPassword)
+	if utf8.RuneCountInString(v) > maxSeedPassword || !printable(v) {
+		e.mistake(name, "is not 1 to %d characters without line breaks; write some, or unset it for random ones", maxSeedPassword)
 	}
 	return secret(v), false
 }

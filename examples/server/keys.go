@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -12,19 +13,15 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/routeguard/guard"
 )
 
 const (
-	minHS256Key = 32 // bytes; RFC 7518, section 3.2
-
 	// The bounds of Standard Webhooks, in bytes.
 	webhookPrefix    = "whsec_"
 	minWebhookSecret = 24
 	maxWebhookSecret = 64
-
-	// Below 2048 bits a key can be factored (RFC 7518, section 3.3, refuses it too); above 8192 verifying gets slow.
-	minRSABits = 2048
-	maxRSABits = 8192
 
 	maxKeyFile = 64 << 10 // bytes
 )
@@ -46,12 +43,20 @@ func (e *environment) jwtKeys(hs256Name, rs256Name string) (secret, *rsa.PublicK
 	if path == "" {
 		return hs256, nil
 	}
+	const instead = "; write the path of a PEM file with one RSA public key of 2048 to 8192 bits"
 	key, err := readRSAPublicKey(path)
 	if err != nil {
-		e.mistake(rs256Name, "%v; write the path of a PEM file with one RSA public key of %d to %d bits",
-			err, minRSABits, maxRSABits)
+		e.mistake(rs256Name, "%v%s", err, instead)
+		return nil, nil
 	}
+	e.tokenKey(rs256Name, "RS256", key, instead)
 	return nil, key
+}
+
+// tokenKey notes why guard would not verify tokens with a key. It has nothing else to object to here.
+func (e *environment) tokenKey(name, algorithm string, key any, instead string) {
+	_, err := guard.NewJWT(guard.JWT{Issuer: "any", Audience: []string{"any"}, Algorithms: []string{algorithm}, Key: key})
+	e.mistakesOf(name, err, instead)
 }
 
 func (e *environment) hs256Key(name string) secret {
@@ -59,14 +64,20 @@ func (e *environment) hs256Key(name string) secret {
 	if v == "" {
 		return randomKey()
 	}
-	key, err := base64.StdEncoding.Strict().DecodeString(v)
-	switch {
-	case err != nil:
-		e.mistake(name, "is not standard base64 with padding; write the output of: openssl rand -base64 %d", minHS256Key)
-	case len(key) < minHS256Key:
-		e.mistake(name, "has fewer than %d bytes; write the output of: openssl rand -base64 %d", minHS256Key, minHS256Key)
+	const instead = "; write the output of: openssl rand -base64 32"
+	key, ok := decodeBase64(v)
+	if !ok {
+		e.mistake(name, "is not one line of standard base64 with padding%s", instead)
+		return nil
 	}
+	e.tokenKey(name, "HS256", key, instead)
 	return key
+}
+
+// decodeBase64 takes no line breaks, which package base64 skips: the value would not be the one that others have.
+func decodeBase64(v string) (decoded []byte, ok bool) {
+	decoded, err := base64.StdEncoding.Strict().DecodeString(v)
+	return decoded, err == nil && !strings.ContainsAny(v, "\r\n")
 }
 
 func (e *environment) webhookSecret(name string) secret {
@@ -80,10 +91,10 @@ func (e *environment) webhookSecret(name string) secret {
 		e.mistake(name, "does not start with %s; %s", webhookPrefix, want)
 		return nil
 	}
-	key, err := base64.StdEncoding.Strict().DecodeString(encoded)
+	key, ok := decodeBase64(encoded)
 	switch {
-	case err != nil:
-		e.mistake(name, "is not standard base64 with padding after %s; %s", webhookPrefix, want)
+	case !ok:
+		e.mistake(name, "is not one line of standard base64 with padding after %s; %s", webhookPrefix, want)
 	case len(key) < minWebhookSecret || len(key) > maxWebhookSecret:
 		e.mistake(name, "has not %d to %d bytes; %s", minWebhookSecret, maxWebhookSecret, want)
 	}
@@ -108,17 +119,13 @@ func readRSAPublicKey(path string) (*rsa.PublicKey, error) {
 	if block == nil {
 		return nil, errors.New("the file has no PEM block")
 	}
-	if more, _ := pem.Decode(rest); more != nil {
+	if bytes.Count(content, []byte("-----BEGIN")) > 1 {
 		return nil, errors.New("the file has more than one PEM block")
 	}
-	key, err := parseRSAPublicKey(block)
-	if err != nil {
-		return nil, err
+	if len(bytes.TrimSpace(rest)) > 0 {
+		return nil, errors.New("the file goes on after the key")
 	}
-	if bits := key.N.BitLen(); bits < minRSABits || bits > maxRSABits {
-		return nil, errors.New("the key has the wrong size")
-	}
-	return key, nil
+	return parseRSAPublicKey(block)
 }
 
 func parseRSAPublicKey(block *pem.Block) (*rsa.PublicKey, error) {

@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -27,16 +28,27 @@ func main() {
 	logging.Disable() // go-redis would log every try during an outage, which the limiter logs once
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal does not wait for the drain
-	if err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	if err == nil {
+		return
 	}
+	fmt.Fprintln(os.Stderr, err)
+	if errors.Is(err, errUsage) {
+		os.Exit(2)
+	}
+	os.Exit(1)
 }
 
 // run is main without the process: it ends when ctx does.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
-	if len(args) == 1 && args[0] == "healthcheck" {
-		return checkHealth(ctx, getenv)
+	if len(args) == 1 {
+		switch args[0] {
+		case "healthcheck":
+			return checkHealth(ctx, getenv)
+		case "-h", "--help":
+			_, err := fmt.Fprintln(stdout, usage)
+			return err
+		}
 	}
 	printRoutes, err := printer(args)
 	if err != nil {
@@ -48,7 +60,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	db, err := store.Open(ctx, cfg.databaseURL)
 	if err != nil {
-		return err
+		return badSetting("DATABASE_URL", err, "write file: and the path of a SQLite database that can be written, or unset it for one in memory")
 	}
 	defer db.Close()
 	shared, err := cfg.sharedStore()
@@ -77,47 +89,25 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	listener, err := net.Listen("tcp", cfg.addr)
 	if err != nil {
-		return err
+		return badSetting("ADDR", withoutHost(err), "write another, such as 127.0.0.1:0 for a port that is free")
 	}
-	if err := a.seed(ctx, cfg, listener.Addr(), stdout); err != nil {
+	if err := a.welcome(ctx, cfg, listener.Addr(), stdout); err != nil {
 		listener.Close()
 		return err
 	}
+	cfg.announce(stderr, listener.Addr())
 	return a.serve(ctx, cfg, log, mux, listener)
 }
 
-// seed adds the demo data, and tells how to try the service with it.
-func (a *app) seed(ctx context.Context, cfg config, addr net.Addr, stdout io.Writer) error {
-	if !cfg.seedDemo {
-		return nil
-	}
-	hash, err := a.passwords.Hash(ctx, string(cfg.seedPassword))
-	if err != nil {
-		return fmt.Errorf("hash the demo password: %w", err)
-	}
-	added, err := a.store.SeedDemo(ctx, hash)
-	if err != nil {
-		return err
-	}
-	secret := "the password that they were given"
-	if added > 0 && cfg.seedRandom {
-		secret = "the password " + string(cfg.seedPassword)
-	}
-	_, err = fmt.Fprintf(stdout, welcome, addr, secret, store.DemoAPIKey, store.DemoProjectAlice, store.DemoProjectBob)
-	return err
+// badSetting names the setting that shows to be bad when it is used.
+func badSetting(name string, err error, instead string) error {
+	return fmt.Errorf("bad settings:\n%s: %w; %s", name, err, instead)
 }
 
-const welcome = `The service is at http://%[1]s; open it in a browser.
-Sign in as alice@example.com, bob@example.com or admin@example.com with %[2]s.
-Alice also has an API key; try, from another terminal:
-
-  # Alice renames her project: 200
-  curl -i -X PATCH http://%[1]s/projects/%[4]s -H 'X-API-Key: %[3]s' -H 'Content-Type: application/json' -d '{"name":"Renamed by curl"}'
-
-  # she sets a field that is not hers to set: 400
-  curl -i -X PATCH http://%[1]s/projects/%[4]s -H 'X-API-Key: %[3]s' -H 'Content-Type: application/json' -d '{"ownerId":"bob"}'
-
-  # she tries Bob's project: 404, as if it did not exist
-  curl -i http://%[1]s/projects/%[5]s -H 'X-API-Key: %[3]s'
-
-`
+// withoutHost takes the name out of an error about one that nobody knows: a secret may stand in the wrong place.
+func withoutHost(err error) error {
+	if unknown, ok := errors.AsType[*net.DNSError](err); ok {
+		return errors.New(unknown.Err)
+	}
+	return err
+}

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -169,8 +170,46 @@ func TestCommandsPrintAndExit(t *testing.T) {
 			}
 		}
 	}
-	if err := run(t.Context(), []string{"route"}, settings(nil), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "usage") {
-		t.Errorf("an unknown command: got %v, want the usage", err)
+}
+
+func TestHelpAndUnknownCommands(t *testing.T) {
+	t.Parallel()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		args []string
+		code int
+	}{
+		{name: "short for help", args: []string{"-h"}, code: 0},
+		{name: "help", args: []string{"--help"}, code: 0},
+		{name: "a misspelled command", args: []string{"route"}, code: 2},
+		{name: "a command of other programs", args: []string{"serve"}, code: 2},
+		{name: "an unknown format", args: []string{"routes", "yaml"}, code: 2},
+		{name: "an unknown option", args: []string{"-v"}, code: 2},
+		{name: "more than help", args: []string{"--help", "routes"}, code: 2},
+		{name: "an empty argument", args: []string{""}, code: 2},
+	} {
+		var stdout, stderr bytes.Buffer
+		cmd := exec.CommandContext(t.Context(), program, tt.args...)
+		cmd.Env, cmd.Stdout, cmd.Stderr = []string{asService + "=1", "ADDR=no start either"}, &stdout, &stderr
+		if err := cmd.Run(); cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != tt.code {
+			t.Errorf("%s: got %v, want exit code %d", tt.name, err, tt.code)
+		}
+		told, silent := &stdout, &stderr
+		if tt.code != 0 {
+			told, silent = &stderr, &stdout
+		}
+		if told.String() != usage+"\n" || silent.Len() > 0 {
+			t.Errorf("%s: got %q and on the other stream %q, want the usage and nothing", tt.name, told, silent)
+		}
+	}
+	for _, command := range []string{"routes", "openapi", "healthcheck"} {
+		if !strings.Contains(usage, "\n  "+command) {
+			t.Errorf("the usage does not name %s", command)
+		}
 	}
 }
 
@@ -187,7 +226,53 @@ func TestBadSettingsStopTheStart(t *testing.T) {
 			t.Errorf("no %s in %v", name, err)
 		}
 	}
-	if err := run(t.Context(), []string{"serve"}, settings(nil), io.Discard, io.Discard); err == nil {
-		t.Error("an unknown command is accepted")
+}
+
+// What shows only when a setting is used names it, too, and does not repeat it.
+func TestSettingsThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	dir := t.TempDir()
+	text := filepath.Join(dir, "hunter2.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("hunter2 is no database", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, setting, value, want string }{
+		{name: "a port in use", setting: "ADDR", value: taken.Addr().String(), want: "in use"},
+		{name: "a database in a folder that is missing", setting: "DATABASE_URL", value: "file:" + dir + "/hunter2/x.db", want: "unable to open"},
+		{name: "a folder", setting: "DATABASE_URL", value: "file:" + dir, want: "unable to open"},
+		{name: "a database that is missing", setting: "DATABASE_URL", value: "file:hunter2.db?mode=rw", want: "unable to open"},
+		{name: "a file that is no database", setting: "DATABASE_URL", value: "file:" + text, want: "not a database"},
+	} {
+		env := map[string]string{"ADDR": "127.0.0.1:0", tt.setting: tt.value}
+		err := run(t.Context(), nil, settings(env), io.Discard, io.Discard)
+		if err == nil || !strings.HasPrefix(err.Error(), "bad settings:\n"+tt.setting+": ") || !strings.Contains(err.Error(), tt.want) ||
+			!strings.Contains(err.Error(), "; write ") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: got %v, want %s named, %q, and no value", tt.name, err, tt.setting, tt.want)
+		}
+	}
+	unknown := &net.OpError{Op: "listen", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "hunter2", IsNotFound: true}}
+	if got := withoutHost(unknown).Error(); got != "no such host" {
+		t.Errorf("a host that nobody knows: got %q, want it without its name", got)
+	}
+}
+
+// Programs that start the service on port 0 read the port in the log.
+func TestListeningIsRecordedAtAnyLevel(t *testing.T) {
+	t.Parallel()
+	for _, level := range []string{"debug", "info", "warn", "error"} {
+		s := start(t, map[string]string{"LOG_LEVEL": level})
+		s.stop()
+		if n := strings.Count(s.log.String(), "level=INFO msg=listening addr=127.0.0.1:"); n != 1 {
+			t.Errorf("%s: got %d records, want one:\n%s", level, n, s.log)
+		}
+		quiet := level == "warn" || level == "error"
+		if n := strings.Count(s.log.String(), "level=INFO"); quiet && n != 1 {
+			t.Errorf("%s: got %d records below it, want the one:\n%s", level, n, s.log)
+		}
 	}
 }

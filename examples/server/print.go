@@ -8,11 +8,23 @@ import (
 	"github.com/routeguard/guard/checklist"
 )
 
+const usage = `usage: server [command]
+
+Without a command, it serves. Its settings are environment variables, which README.md lists.
+
+  routes [markdown|json]   print the checklist of its routes
+  openapi                  print the OpenAPI document of its routes
+  healthcheck              ask the one that listens on ADDR whether it lives`
+
+// errUsage reports arguments that are no command.
+var errUsage = errors.New(usage)
+
 // printer returns what a command prints about the routes, or nil: without a command, they are served.
 func printer(args []string) (func(io.Writer, []checklist.Route) error, error) {
-	switch strings.Join(args, " ") {
-	case "":
+	if len(args) == 0 {
 		return nil, nil
+	}
+	switch strings.Join(args, " ") {
 	case "routes":
 		return checklist.WriteTable, nil
 	case "routes markdown":
@@ -22,5 +34,5 @@ func printer(args []string) (func(io.Writer, []checklist.Route) error, error) {
 	case "openapi":
 		return writeOpenAPI, nil
 	}
-	return nil, errors.New("usage: server [routes [markdown|json] | openapi | healthcheck]")
+	return nil, errUsage
 }

@@ -35,7 +35,6 @@ func (a *app) serve(ctx context.Context, cfg config, log *slog.Logger, handler h
 	server.Protocols.SetUnencryptedHTTP2(true) // of a proxy that ends TLS before this service
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	log.Info("listening", "addr", listener.Addr().String())
 	select {
 	case err := <-failed:
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -68,23 +70,34 @@ func ended(c <-chan struct{}) bool {
 // startInstance runs the service as main does, and returns its address and its log.
 func startInstance(t *testing.T, env map[string]string) (url string, log *syncBuffer) {
 	t.Helper()
-	env["ADDR"] = "127.0.0.1:0"
 	env["JWT_HS256_KEY"] = base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))
-	ctx, stop := context.WithCancel(context.Background())
-	var stdout syncBuffer
-	log = &syncBuffer{}
-	done := make(chan error, 1)
-	go func() { done <- run(ctx, nil, settings(env), &stdout, log) }()
-	t.Cleanup(func() {
-		stop()
+	s := start(t, env)
+	return s.url, s.log
+}
+
+// started is the service as main runs it.
+type started struct {
+	url         string
+	stdout, log *syncBuffer
+	stop        func() // and wait for its end
+}
+
+// start runs the service on a port of its own, until the test ends at the latest.
+func start(t *testing.T, env map[string]string) started {
+	t.Helper()
+	env["ADDR"] = cmp.Or(env["ADDR"], "127.0.0.1:0")
+	ctx, cancel := context.WithCancel(context.Background())
+	s, done := started{stdout: &syncBuffer{}, log: &syncBuffer{}}, make(chan error, 1)
+	go func() { done <- run(ctx, nil, settings(env), s.stdout, s.log) }()
+	s.stop = sync.OnceFunc(func() {
+		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
-	waitFor(t, log, "msg=listening addr=127.0.0.1:")
-	_, rest, _ := strings.Cut(log.String(), "msg=listening addr=")
-	addr, _, _ := strings.Cut(rest, "\n")
-	return "http://" + strings.TrimSpace(addr), log
+	t.Cleanup(s.stop)
+	s.url = listening(t, s.log)
+	return s
 }
 
 // searches counts the statuses of n searches.

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log/slog"
+	"net"
 
 	"github.com/routeguard/guard"
 )
@@ -19,6 +20,12 @@ func (c config) tokenRules() guard.JWT {
 		rules.Algorithms, rules.Key = []string{"RS256"}, c.jwtRS256PublicKey
 	}
 	return rules
+}
+
+// announce records where the service listens, whatever LOG_LEVEL is: programs that start it on port 0 read the port there.
+func (c config) announce(w io.Writer, addr net.Addr) {
+	c.logLevel = min(c.logLevel, slog.LevelInfo)
+	c.logger(w).Info("listening", "addr", addr.String())
 }
 
 func (c config) logger(w io.Writer) *slog.Logger {

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -114,19 +116,42 @@ func parseURL(raw string) (location, error) {
 		return location{}, errors.New("the database URL has a #; write it as %23")
 	}
 	path, query, _ := strings.Cut(rest, "?")
-	if path == "" {
+	if strings.TrimSpace(path) == "" {
 		return location{}, errors.New("the database URL names no file")
 	}
 	params, err := url.ParseQuery(query)
 	if err != nil {
 		return location{}, errors.New("the database URL has a malformed query")
 	}
+	if !known(params) {
+		return location{}, errors.New("the database URL has a parameter other than mode=rw, mode=rwc, mode=memory and _busy_timeout in milliseconds")
+	}
 	memory := path == ":memory:" || params.Get("mode") == "memory"
 	return location{memory: memory, path: path, params: params}, nil
 }
 
-// dsn returns the location as the driver's data source name. The settings that the store relies on come last and win
-// over the URL's.
+// known reports whether each of the URL's parameters is one that it may choose. SQLite would ignore a misspelled one, the
+// driver runs a _pragma as SQL text, and the rest is the store's to choose (see dsn) or gives up locks.
+func known(params url.Values) bool {
+	for name, values := range params {
+		value, ok := values[0], false
+		switch name {
+		case "mode":
+			ok = slices.Contains([]string{"rw", "rwc", "memory"}, value)
+		case "cache": // goes with mode=memory in every manual, and makes no difference here
+			ok = params.Get("mode") == "memory" && (value == "shared" || value == "private")
+		case "_busy_timeout":
+			_, err := strconv.ParseUint(value, 10, 31)
+			ok = err == nil
+		}
+		if !ok || len(values) > 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// dsn returns the location as the driver's data source name, with the settings that the store relies on.
 func (l location) dsn(extra url.Values) string {
 	params := url.Values{"_busy_timeout": {"5000"}} // milliseconds; the URL may choose another
 	maps.Copy(params, l.params)

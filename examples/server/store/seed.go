@@ -39,15 +39,40 @@ func (s *Store) SeedDemo(ctx context.Context, passwordHash string) (usersAdded i
 	return usersAdded, nil
 }
 
-func seedUsers(ctx context.Context, tx *sql.Tx, passwordHash string) (added int, err error) {
-	const query = `INSERT INTO users (id, email, role, disabled, password_hash) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO NOTHING`
-	for _, u := range []User{
+// SetDemoPassword gives the demo users one password, those that were there before as well. A user who only has the id of
+// one, with another address, is somebody else and keeps the password.
+func (s *Store) SetDemoPassword(ctx context.Context, passwordHash string) error {
+	if passwordHash == "" {
+		return errors.New("set the demo password: the password hash is empty")
+	}
+	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
+		for _, u := range demoUsers() {
+			const query = `UPDATE users SET password_hash = ? WHERE id = ? AND email = ?`
+			if _, err := tx.ExecContext(ctx, query, passwordHash, u.ID, u.Email); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("set the demo password: %w", err)
+	}
+	return nil
+}
+
+func demoUsers() []User {
+	return []User{
 		{ID: "alice", Email: "alice@example.com", Role: RoleMember},
 		{ID: "bob", Email: "bob@example.com", Role: RoleMember},
 		{ID: "admin", Email: "admin@example.com", Role: RoleAdmin},
 		{ID: "disabled-user", Email: "disabled@example.com", Role: RoleMember, Disabled: true},
-	} {
+	}
+}
+
+func seedUsers(ctx context.Context, tx *sql.Tx, passwordHash string) (added int, err error) {
+	const query = `INSERT INTO users (id, email, role, disabled, password_hash) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO NOTHING`
+	for _, u := range demoUsers() {
 		result, err := tx.ExecContext(ctx, query, u.ID, u.Email, u.Role, u.Disabled, passwordHash)
 		if err != nil {
 			return 0, err

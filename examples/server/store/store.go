@@ -33,6 +33,7 @@ type Store struct {
 //
 // An empty url means a private database in memory that ends with Close. Otherwise url is a SQLite URL, such as
 // "file:projects.db" or "file:///var/lib/projects/projects.db"; the file is created if it is missing, its folder is not.
+// Of parameters, url may have mode=rw, which does not create the file, and _busy_timeout in milliseconds.
 // Several processes on one machine may open the same file, also at the same moment.
 func Open(ctx context.Context, url string) (*Store, error) {
 	s, err := connect(ctx, url)

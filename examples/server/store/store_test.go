@@ -124,7 +124,7 @@ func TestReadersCannotWrite(t *testing.T) {
 
 func TestConnectionSettings(t *testing.T) {
 	t.Parallel()
-	s := seeded(t, fileURL(t)+"?_foreign_keys=off&_synchronous=OFF&_txlock=deferred&_busy_timeout=1234")
+	s := seeded(t, fileURL(t)+"?mode=rwc&_busy_timeout=1234")
 	for _, tt := range []struct {
 		pragma, want string
 	}{
@@ -172,6 +172,20 @@ func TestCheckURL(t *testing.T) {
 		{name: "no file but settings", url: "file:?mode=hunter2"},
 		{name: "fragment", url: "file:hunter2.db#x"},
 		{name: "malformed query", url: "file:hunter2.db?mode=%zz"},
+		{name: "a file that must be there", url: "file:projects.db?mode=rw", ok: true},
+		{name: "a blank name", url: "file: ?mode=rw"},
+		{name: "a pragma that SQLite does not know", url: "file:x.db?_pragma=hunter2(1)"},
+		{name: "a pragma that runs more than a pragma", url: "file:x.db?_pragma=foreign_keys(1)%3BATTACH 'hunter2.db' AS x"},
+		{name: "a setting of the store's", url: "file:x.db?_synchronous=OFF"},
+		{name: "a misspelled parameter", url: "file:x.db?_busy_timeot=hunter2"},
+		{name: "no locks", url: "file:x.db?nolock=1"},
+		{name: "read only", url: "file:x.db?mode=ro"},
+		{name: "an unknown mode", url: "file:x.db?mode=hunter2"},
+		{name: "a parameter twice", url: "file:x.db?_busy_timeout=1&_busy_timeout=2"},
+		{name: "patience in words", url: "file:x.db?_busy_timeout=hunter2"},
+		{name: "negative patience", url: "file:x.db?_busy_timeout=-1"},
+		{name: "patience beyond SQLite's numbers", url: "file:x.db?_busy_timeout=2147483648"},
+		{name: "a shared cache of a file", url: "file:x.db?cache=shared"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -222,8 +236,8 @@ func TestOpenFails(t *testing.T) {
 		{name: "missing folder", url: "file:" + dir + "/missing/test.db"},
 		{name: "a folder", url: "file:" + dir},
 		{name: "not a database", url: "file:" + garbage},
-		{name: "read only", url: "file:" + dir + "/new.db?mode=ro"},
-		{name: "a database for each connection", url: "file:private?vfs=memdb"},
+		{name: "not there and not to be created", url: "file:" + dir + "/new.db?mode=rw"},
+		{name: "a database for each connection", url: "file:%3Amemory%3A"},
 		{name: "no such scheme", url: "mysql://localhost"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

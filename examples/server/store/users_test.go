@@ -140,6 +140,27 @@ func TestSeedingCountsTheUsersThatItAdds(t *testing.T) {
 	}
 }
 
+func TestSettingTheDemoPasswordLeavesOthersAlone(t *testing.T) {
+	t.Parallel()
+	databases(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		if _, err := s.exec(ctx, `UPDATE users SET email = 'bob@corp.example' WHERE id = 'bob'`); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SetDemoPassword(ctx, ""); err == nil {
+			t.Error("an empty password hash was accepted")
+		}
+		if err := s.SetDemoPassword(ctx, "another hash"); err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range map[string]string{"alice": "another hash", "admin": "another hash", "disabled-user": "another hash", "bob": testHash} {
+			if u, err := s.User(ctx, id); err != nil || u.PasswordHash != want {
+				t.Errorf("%s: got %q, %v, want %q", id, u.PasswordHash, err, want)
+			}
+		}
+	})
+}
+
 func TestRevocation(t *testing.T) {
 	t.Parallel()
 	databases(t, func(t *testing.T, s *Store) {
