@@ -118,7 +118,7 @@ func fieldsOf(infos []input.FieldInfo) []checklist.Field {
 			Type: f.Type, GoType: checklist.TypeName(f.Type),
 			Rules: f.Rules, Normalize: f.Normalize, Default: f.Default, HasDefault: f.HasDefault, Client: f.Client,
 			Required: f.Required, Nullable: f.Nullable, Repeated: f.Repeated, MaxItems: f.MaxItems,
-			FileMax: f.FileMax, FileTypes: f.FileTypes, Fields: fieldsOf(f.Fields)})
+			FileMax: f.FileMax, FileTypes: f.FileTypes, FileDeclaredAny: f.FileDeclaredAny, Fields: fieldsOf(f.Fields)})
 	}
 	return fields
 }

@@ -21,6 +21,11 @@ import (
 // that cannot be told by their content, and those that a browser runs (HTML, SVG,
 // scripts), are mistakes at construction.
 //
+// Programs often declare application/octet-stream, or nothing. With declared=any in
+// the tag the first 512 bytes alone decide, whatever the part declares. Only types
+// that differ in them may then be listed: text/csv, which looks like any text, is
+// a mistake.
+//
 // A file lives until the handler has returned: up to 64 KiB of it in memory, the
 // rest in a temporary file that has no name where the system allows that. A File
 // may be copied, and opened from several goroutines.
@@ -35,6 +40,8 @@ type file = input.File
 func (f File) Name() string { return f.file.Name() }
 
 // ContentType returns the media type, on which the client and the content agree.
+//
+// With declared=any it is the type of the content, never what the client declared.
 func (f File) ContentType() string { return f.file.ContentType() }
 
 // Size returns the number of bytes.

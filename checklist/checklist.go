@@ -136,6 +136,8 @@ type Field struct {
 	// FileMax, in bytes, and FileTypes say what an uploaded file may be.
 	FileMax   int64    `json:"fileMax,omitempty"`
 	FileTypes []string `json:"fileTypes,omitempty"`
+	// FileDeclaredAny tells that a file may come under any media type or none: its content alone decides.
+	FileDeclaredAny bool `json:"fileDeclaredAny,omitempty"`
 	// Fields are those of a nested struct.
 	Fields []Field `json:"fields,omitempty"`
 }

@@ -75,7 +75,11 @@ func (f Field) String() string {
 		text += fmt.Sprintf(" default:%q", f.Default)
 	}
 	if f.FileMax > 0 {
-		text += fmt.Sprintf(" file:%q", "max="+Size(f.FileMax)+",types="+strings.Join(f.FileTypes, " "))
+		bounds := "max=" + Size(f.FileMax) + ",types=" + strings.Join(f.FileTypes, " ")
+		if f.FileDeclaredAny {
+			bounds += ",declared=any"
+		}
+		text += fmt.Sprintf(" file:%q", bounds)
 	}
 	if f.Client {
 		text += ` guard:"client"`

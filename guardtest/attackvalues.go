@@ -226,6 +226,9 @@ func badFiles(f checklist.Field) []bad {
 	}
 	for _, t := range f.FileTypes {
 		all = append(all, bad{what: "a page that is declared as " + t, file: &upload{"page." + marker, t, page}})
+		if begin := signature(t); len(begin) > 0 && !f.FileDeclaredAny {
+			all = append(all, bad{what: t + " that is declared as bytes", file: &upload{"file." + marker, "application/octet-stream", begin}})
+		}
 	}
 	if f.Required {
 		all = append(all, bad{what: "absent", absent: true})

@@ -232,9 +232,12 @@ func mustBeSent(f checklist.Field) bool {
 
 // fileOf adds the bounds of an uploaded file.
 func fileOf(f checklist.Field) func(object) object {
+	text := "A file of " + strings.Join(f.FileTypes, " or ") + ", at most " + checklist.Size(f.FileMax) + "."
+	if f.FileDeclaredAny {
+		text += " Its content decides what it is; the Content-Type of its part may be any, or be left out."
+	}
 	return func(s object) object {
-		return append(s, object{{"format", "binary"}, {"contentMediaType", "application/octet-stream"},
-			{"description", "A file of " + strings.Join(f.FileTypes, " or ") + ", at most " + checklist.Size(f.FileMax) + "."},
+		return append(s, object{{"format", "binary"}, {"contentMediaType", "application/octet-stream"}, {"description", text},
 			{"x-guard-max-bytes", f.FileMax}}...)
 	}
 }

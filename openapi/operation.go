@@ -189,7 +189,8 @@ func (b *builder) bodySchema(r checklist.Route, op Operation) object {
 	return s
 }
 
-// fileEncoding says which media types the files of a form may have.
+// fileEncoding says which media types the files of a form may have, and so what a client declares. Where it may declare
+// another one as well, the description of the file says so.
 func fileEncoding(w checklist.What) object {
 	var all object
 	for _, f := range w.Fields {

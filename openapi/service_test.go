@@ -135,7 +135,7 @@ type form struct {
 	Count  int         `form:"count" default:"1" validate:"min=1,max=5"`
 	Tags   []string    `form:"tags" validate:"max=2,dive,alpha"`
 	Photo  guard.File  `form:"photo" file:"max=1KiB,types=image/png image/gif"`
-	Second *guard.File `form:"second" file:"max=1KiB,types=image/jpeg"`
+	Second *guard.File `form:"second" file:"max=1KiB,types=image/jpeg,declared=any"`
 }
 
 type plainForm struct {

@@ -293,6 +293,9 @@ type mistakeForm struct {
 	HTML     input.File   `form:"html" file:"max=1MiB,types=text/html"`
 	Star     input.File   `form:"star" file:"max=1MiB,types=image/*"`
 	Word     input.File   `form:"word" file:"max=1MiB,types=image/png,size=3"`
+	Declared input.File   `form:"declared" file:"max=1MiB,types=image/png,declared=none"`
+	AnyCSV   input.File   `form:"anycsv" file:"max=1MiB,types=image/png text/csv,declared=any"`
+	AnyWord  input.File   `form:"anyword" file:"max=1MiB,types=application/vnd.oasis.opendocument.text,declared=any"`
 	Many     []input.File `form:"many" file:"max=1MiB,types=image/png"`
 	Text     string       `form:"text" file:"max=1MiB,types=image/png"`
 	JSON     string       `json:"json"`
@@ -312,6 +315,9 @@ func TestFormMistakes(t *testing.T) {
 		"field HTML: file: type text/html cannot be told",
 		"field Star: file: type image/* cannot be told",
 		`field Word: file: "size" is unknown`,
+		"field Declared: file: declared=none: write declared=any",
+		"field AnyCSV: file: declared=any: what is text/plain by its content may be text/csv or not: write text/plain, or leave",
+		"field AnyWord: file: declared=any: what is application/zip by its content",
 		"field Many: file: has no number",
 		"field Text: file: string is no file",
 		"field JSON: json is not read here",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"mime/multipart"
+	"net/http"
 	"os"
 	"path"
 	"reflect"
@@ -41,7 +42,7 @@ func (f File) Name() string {
 	return f.up.name
 }
 
-// ContentType returns the media type, on which the client and the content agree.
+// ContentType returns the media type, on which the client and the content agree; with declared=any it is the content's.
 func (f File) ContentType() string {
 	if f.up == nil {
 		return ""
@@ -175,7 +176,20 @@ type fileRule struct {
 	max      int64
 	count    int
 	types    []string
+	declared bool // the part must declare its type; false: the content alone decides
 	required bool
+}
+
+// admits returns the media type of a file that declares one, or none, and whose content begins with head. It is empty for
+// a file that is not admitted.
+func (r *fileRule) admits(declared string, head []byte) string {
+	found, _, _ := strings.Cut(http.DetectContentType(head), ";")
+	for _, t := range r.types {
+		if sniffed[t] == found && (t == declared || !r.declared) {
+			return t
+		}
+	}
+	return ""
 }
 
 // sniffed says what http.DetectContentType calls a file of each type that may be allowed. A type that it cannot tell
@@ -213,7 +227,7 @@ func (c *compiler) fileTag(f *field, tag reflect.StructTag, at string) {
 		c.mistake(at, `file: has no bounds: write file:"max=1MiB,types=image/png image/jpeg"`)
 		return
 	}
-	r := &fileRule{count: 1, required: isFile(f.typ)}
+	r := &fileRule{count: 1, declared: true, required: isFile(f.typ)}
 	for _, part := range strings.Split(text, ",") {
 		key, value, _ := strings.Cut(part, "=")
 		switch key {
@@ -225,8 +239,13 @@ func (c *compiler) fileTag(f *field, tag reflect.StructTag, at string) {
 			r.max = n
 		case "types":
 			r.types = strings.Fields(value)
+		case "declared":
+			if value != "any" {
+				c.mistake(at, "file: declared=%s: write declared=any where the content alone decides, or leave it out", value)
+			}
+			r.declared = false
 		default:
-			c.mistake(at, "file: %q is unknown: write max=… and types=…", key)
+			c.mistake(at, "file: %q is unknown: write max=…, types=… and perhaps declared=any", key)
 		}
 	}
 	c.fileBounds(f, r, at)
@@ -241,8 +260,11 @@ func (c *compiler) fileBounds(f *field, r *fileRule, at string) {
 		c.mistake(at, `file: has no types: write file:"max=…,types=image/png image/jpeg"`)
 	}
 	for _, t := range r.types {
-		if sniffed[t] == "" {
+		switch found := sniffed[t]; {
+		case found == "":
 			c.mistake(at, "file: type %s cannot be told by its content, or is a page that a browser would run: write one such as image/png, application/pdf or text/csv", t)
+		case found != t && !r.declared: // a CSV file looks like any text, a .docx like any archive
+			c.mistake(at, "file: declared=any: what is %s by its content may be %s or not: write %[1]s, or leave declared=any out", found, t)
 		}
 	}
 	if f.typ.Kind() == reflect.Slice {

@@ -189,6 +189,46 @@ func TestMultipartVerdicts(t *testing.T) {
 	}
 }
 
+type anyDeclaredForm struct {
+	Avatar input.File `form:"avatar" file:"max=1KiB,types=image/png image/jpeg,declared=any"`
+}
+
+// With declared=any the content alone says whether a file is taken, and what it is.
+func TestFilesOfAnyDeclaredType(t *testing.T) {
+	t.Parallel()
+	const jpeg = "\xff\xd8\xff\xe0"
+	tests := []struct{ name, declared, content, want string }{
+		{name: "as declared", declared: "image/png", content: png, want: "image/png"},
+		{name: "nothing is declared", content: png, want: "image/png"},
+		{name: "bytes are declared", declared: "application/octet-stream", content: png, want: "image/png"},
+		{name: "the other type is declared", declared: "image/png", content: jpeg, want: "image/jpeg"},
+		{name: "a page is declared", declared: "text/html", content: jpeg, want: "image/jpeg"},
+		{name: "a page", declared: "image/png", content: "<html><body>", want: "400 invalid_body: /avatar=file_type"},
+		{name: "a page of which nothing is declared", content: "<html><body>", want: "400 invalid_body: /avatar=file_type"},
+		{name: "a type that is not in the list", declared: "image/png", content: "GIF89a", want: "400 invalid_body: /avatar=file_type"},
+		{name: "an empty file", declared: "image/png", want: "400 invalid_body: /avatar=file_empty"},
+		{name: "a declaration that is none", declared: "png", content: png, want: "400 invalid_body: =syntax"},
+	}
+	p := compile[anyDeclaredForm](t, input.Config{Kind: input.Form})
+	if !p.Fields()[0].FileDeclaredAny {
+		t.Error("the field's description does not say that any type may be declared")
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			v, fail := decode[anyDeclaredForm](t, p, multipartRequest(t,
+				formPart{name: "avatar", file: true, fileName: "a", contentType: tt.declared, content: tt.content}))
+			got := v.Avatar.ContentType()
+			if fail != nil {
+				got = verdict(fail)
+			}
+			if got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
 // TestMultipartBytes sends bodies that no library would write.
 func TestMultipartBytes(t *testing.T) {
 	t.Parallel()

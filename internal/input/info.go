@@ -22,6 +22,8 @@ type FieldInfo struct {
 	// FileTypes and FileMax say what an uploaded file may be.
 	FileTypes []string
 	FileMax   int64
+	// FileDeclaredAny says that a part may declare any type or none: the content alone decides.
+	FileDeclaredAny bool
 	// Fields are the fields of a nested struct, also inside a pointer, Optional, slice or map. A type that contains
 	// itself is listed once on each path.
 	Fields []FieldInfo
@@ -50,6 +52,7 @@ func infos(s *structNode, prefix string, within []*structNode) []FieldInfo {
 		}
 		if f.file != nil {
 			i.FileTypes, i.FileMax = append([]string(nil), f.file.types...), f.file.max
+			i.FileDeclaredAny = !f.file.declared
 			i.Required = i.Required || f.file.required
 		}
 		at := i.Pointer

@@ -146,11 +146,12 @@ func (d *decoding) filePart(ctx context.Context, f *field, h partHeader, one io.
 	if n == 0 && h.fileName == "" {
 		return nil, true // a browser's form in which no file was chosen
 	}
-	if bad := d.admitFile(f, h, head[:n]); bad != nil {
+	mediaType, bad := d.admitFile(f, h, head[:n])
+	if bad != nil {
 		s.note(f, bad)
 		return nil, false
 	}
-	up := &upload{name: cleanName(h.fileName), mediaType: h.mediaType}
+	up := &upload{name: cleanName(h.fileName), mediaType: mediaType}
 	d.files = append(d.files, up)
 	src.textLeft += int64(n)
 	content := io.MultiReader(bytes.NewReader(head[:n]), &fileReader{r: one, src: src})
@@ -175,26 +176,23 @@ func (d *decoding) filePart(ctx context.Context, f *field, h partHeader, one io.
 }
 
 // admitFile judges a file by what is known before its content is read: how many came, what it says it is, and what
-// its first bytes are.
-func (d *decoding) admitFile(f *field, h partHeader, head []byte) *problem {
+// its first bytes are. It returns the file's media type.
+func (d *decoding) admitFile(f *field, h partHeader, head []byte) (string, *problem) {
 	s := d.scratch
 	v := f.in(d.v)
 	switch {
 	case f.typ.Kind() == reflect.Slice && v.Len() == f.file.count:
-		return tooMany(f.file.count, "file")
+		return "", tooMany(f.file.count, "file")
 	case f.typ.Kind() != reflect.Slice && s.seen[f.slot]:
-		return repeated
+		return "", repeated
 	case len(head) == 0:
-		return emptyFile
+		return "", emptyFile
 	}
-	found, _, _ := strings.Cut(http.DetectContentType(head), ";")
-	for _, t := range f.file.types {
-		if t == h.mediaType && sniffed[t] == found {
-			return nil
-		}
+	if mediaType := f.file.admits(h.mediaType, head); mediaType != "" {
+		return mediaType, nil
 	}
 	list := strings.Join(f.file.types, ", ")
-	return &problem{code: "file_type", message: "must be a file of type " + list, param: list, rule: true}
+	return "", &problem{code: "file_type", message: "must be a file of type " + list, param: list, rule: true}
 }
 
 // keepFile gives the field its file.
