@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ type app struct {
 	completer completer
 	tracing   *tracing // nil: off
 	stopping  atomic.Bool
+	drawing   sync.Mutex // held while a picture is decoded and encoded
 }
 
 // routes puts every handler behind its five answers.
