@@ -35,8 +35,8 @@ func blueprintOf(maker, pattern string, g Guarded) *blueprint {
 	if isNil(g) {
 		panic("guard: " + maker + ": " + pattern + ": the guard is nil: pass guard.New(…) or guard.Wrap(…)")
 	}
-	if t := reflect.TypeOf(g); t.Kind() != reflect.Pointer || t.Elem().PkgPath() != reflect.TypeFor[Mux]().PkgPath() {
-		panic(fmt.Sprintf("guard: %s: %s: a %s embeds a guard and may answer without it: pass the guard itself", maker, pattern, t))
+	if embedsGuard(g) {
+		panic(fmt.Sprintf("guard: %s: %s: a %T embeds a guard and may answer without it: pass the guard itself", maker, pattern, g))
 	}
 	b := g.madeByNewOrWrap()
 	if b.route.Ending == "" {
@@ -49,6 +49,12 @@ func blueprintOf(maker, pattern string, g Guarded) *blueprint {
 		}
 	}
 	return b
+}
+
+// embedsGuard reports whether g is a type that has a guard and is none.
+func embedsGuard(g Guarded) bool {
+	t := reflect.TypeOf(g)
+	return t.Kind() != reflect.Pointer || t.Elem().PkgPath() != reflect.TypeFor[Mux]().PkgPath()
 }
 
 func (b *blueprint) at(pattern string) checklist.Route {

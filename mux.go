@@ -49,7 +49,8 @@ func (m *Mux) Handle(pattern string, g Guarded) {
 
 // Unguarded registers a handler that answers none of the questions, and says why.
 //
-// It still gets a request id, panic recovery and a log record.
+// It still gets a request id, panic recovery and a log record. A guard brings these
+// itself, once.
 func (m *Mux) Unguarded(pattern, reason string, h http.Handler) {
 	m.mustBeMade()
 	if strings.TrimSpace(reason) == "" {
@@ -58,7 +59,18 @@ func (m *Mux) Unguarded(pattern, reason string, h http.Handler) {
 	if isNil(h) {
 		panic("guard: Mux: " + pattern + ": the handler is nil")
 	}
-	m.register(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	if g, ok := h.(Guarded); ok && !embedsGuard(g) {
+		blueprintOf("Mux", pattern, g)
+	} else {
+		h = m.observed(h)
+	}
+	m.register(pattern, h)
+	m.routes = append(m.routes, checklist.Route{Pattern: pattern, Unguarded: reason})
+}
+
+// observed gives a handler what a guard has besides its answers.
+func (m *Mux) observed(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x := newExchange(m.tell, w, r)
 		x.route = r.Pattern
 		x.do(func(x *exchange) error {
@@ -67,8 +79,7 @@ func (m *Mux) Unguarded(pattern, reason string, h http.Handler) {
 			x.implied()
 			return nil
 		})
-	}))
-	m.routes = append(m.routes, checklist.Route{Pattern: pattern, Unguarded: reason})
+	})
 }
 
 func (m *Mux) mustBeMade() {

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +36,38 @@ func routes(errs *guard.Responder) *guard.Mux {
 		_, _ = io.WriteString(w, "static")
 	}))
 	return mux
+}
+
+// embedding has a guard, and may answer without it.
+type embedding struct{ guard.Guarded }
+
+func (embedding) ServeHTTP(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }
+
+// A guard on an unguarded route is listed with the reason, and each request has one record and one observation.
+func TestUnguardedGuard(t *testing.T) {
+	t.Parallel()
+	errs, log := logged()
+	var observed atomic.Int32
+	errs.Observe = func(context.Context, guard.Event) { observed.Add(1) }
+	mux := guard.NewMux(errs)
+	mux.Unguarded("GET /probe", "a probe", refusing(errs, guard.Fail(503, "not_ready", "Not ready.").Because(errors.New("the cause"))))
+	mux.Unguarded("GET /embedding", "answers by itself", embedding{open(errs, ok)})
+	for path, want := range map[string]int{"/probe": 503, "/embedding": 418} {
+		observed.Store(0)
+		before := len(log.records(t))
+		r := send(mux, "GET", path, "")
+		if r.StatusCode != want || r.Header.Get("X-Request-Id") == "" {
+			t.Errorf("%s: got %d %v, want %d with an id", path, r.StatusCode, r.Header, want)
+		}
+		if n := len(log.records(t)) - before; n != 1 || observed.Load() != 1 {
+			t.Errorf("%s: got %d records and %d observations, want one of each", path, n, observed.Load())
+		}
+	}
+	for _, r := range mux.Routes() {
+		if r.Unguarded == "" || r.Ending != "" {
+			t.Errorf("got %+v, want an unguarded route", r)
+		}
+	}
 }
 
 func TestMux(t *testing.T) {

@@ -142,6 +142,7 @@ func TestWiringMistakes(t *testing.T) {
 			func(context.Context, *guard.Call[User, byName, guard.None]) (string, error) { return "", nil })), []string{"Mux", "{name}"}},
 		{"Unguarded without a reason", func() { guard.NewMux(errs).Unguarded("/", " ", http.NotFoundHandler()) }, []string{"Mux: /", "the reason is empty", "write why"}},
 		{"Unguarded without a handler", func() { guard.NewMux(errs).Unguarded("/", "x", nil) }, []string{"Mux: /", "the handler is nil"}},
+		{"Unguarded with a zero Guard", func() { guard.NewMux(errs).Unguarded("/", "x", new(guard.Guard[guard.None])) }, []string{"Mux: /", "the zero Guard"}},
 		{"Unguarded with a nil HandlerFunc", func() { guard.NewMux(errs).Unguarded("/", "x", http.HandlerFunc(nil)) }, []string{"Mux: /", "the handler is nil"}},
 	}
 	for _, tt := range tests {
