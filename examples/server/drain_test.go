@@ -11,7 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -392,11 +392,69 @@ func TestReadinessEndsWhenStopping(t *testing.T) {
 	s := startService(t, nil)
 	for _, stopping := range []bool{false, true} {
 		s.stopping.Store(stopping)
-		ready, alive := httptest.NewRecorder(), httptest.NewRecorder()
-		s.ready(ready, httptest.NewRequestWithContext(t.Context(), "GET", "/readyz", nil))
-		healthy(alive, httptest.NewRequestWithContext(t.Context(), "GET", "/healthz", nil))
-		if want := map[bool]int{false: 200, true: 503}[stopping]; ready.Code != want || alive.Code != 200 {
-			t.Errorf("stopping = %v: got readiness %d and liveness %d, want %d and 200", stopping, ready.Code, alive.Code, want)
+		ready, alive := s.do(t, "GET", "/readyz", ""), s.do(t, "GET", "/healthz", "")
+		if want := map[bool]int{false: 200, true: 503}[stopping]; ready.status != want || alive.status != 200 {
+			t.Errorf("stopping = %v: got readiness %d and liveness %d, want %d and 200", stopping, ready.status, alive.status, want)
 		}
+	}
+	s.wantUnready(t, "the service is stopping")
+}
+
+// wantUnready checks that /readyz is refused as everything else is, and that the log says why.
+func (s *service) wantUnready(t *testing.T, cause string) {
+	t.Helper()
+	r := s.do(t, "GET", "/readyz", "")
+	wantProblem(t, "GET /readyz", r, 503, "not_ready")
+	if !strings.Contains(s.log.String(), cause) {
+		t.Errorf("the log does not say %q:\n%s", cause, s.log.String())
+	}
+	head := s.do(t, "HEAD", "/readyz", "")
+	if head.status != r.status || head.body != "" || head.header.Get("Content-Length") != strconv.Itoa(len(r.body)) {
+		t.Errorf("HEAD /readyz: got %d %v %q, want the header of GET alone", head.status, head.header, head.body)
+	}
+	for _, field := range []string{"Content-Type", "Cache-Control", "X-Content-Type-Options"} {
+		if got, want := head.header.Get(field), r.header.Get(field); got != want {
+			t.Errorf("HEAD /readyz: got %s %q, want %q", field, got, want)
+		}
+	}
+}
+
+// wantProblem checks a refusal and the headers that all of them have.
+func wantProblem(t *testing.T, what string, r response, status int, code string) {
+	t.Helper()
+	if r.status != status || r.code(t) != code {
+		t.Errorf("%s: got %d %s, want %d %s", what, r.status, r.body, status, code)
+	}
+	for field, want := range map[string]string{"Content-Type": "application/problem+json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} {
+		if got := r.header.Get(field); got != want {
+			t.Errorf("%s: got %s %q, want %q", what, field, got, want)
+		}
+	}
+	if id := r.header.Get("X-Request-Id"); id == "" || !strings.Contains(r.body, `"requestId":"`+id+`"`) {
+		t.Errorf("%s: got request id %q, want the one of %s", what, id, r.body)
+	}
+}
+
+// OPTIONS * is about the server as a whole, which net/http would answer by itself.
+func TestTheServerAsAWhole(t *testing.T) {
+	t.Parallel()
+	p := startProcess(t, map[string]string{})
+	for _, line := range []string{"OPTIONS * HTTP/1.1", "OPTIONS * HTTP/1.0", "GET * HTTP/1.1"} {
+		conn, err := net.Dial("tcp", p.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		fmt.Fprintf(conn, "%s\r\nHost: %s\r\n\r\n", line, p.addr)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		wantProblem(t, line, response{res.StatusCode, res.Header, string(body)}, 400, "bad_request")
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
+
+	"github.com/routeguard/guard"
 )
 
 // healthy answers while the process does. Whoever asks may restart it if it does not, so nothing else counts: a new
@@ -18,17 +20,22 @@ func healthy(w http.ResponseWriter, _ *http.Request) {
 }
 
 // ready answers 200 while requests are welcome. Whoever asks sends them elsewhere if it does not.
-func (a *app) ready(w http.ResponseWriter, r *http.Request) {
+//
+// It is the handler of a guard that guards nothing, for its refusals: they look like all others, with the cause in the log.
+func (a *app) ready(ctx context.Context, _ *guard.Call[guard.Anonymous, guard.None, guard.None], w http.ResponseWriter) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	notReady := guard.Fail(http.StatusServiceUnavailable, "not_ready", "Not ready.")
+	if a.stopping.Load() {
+		return notReady.Because(errStopping)
+	}
+	if err := a.store.Ping(ctx); err != nil {
+		return notReady.Because(err)
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	ctx, cancel := context.WithTimeout(r.Context(), time.Second)
-	defer cancel()
-	if a.stopping.Load() || a.store.Ping(ctx) != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = w.Write([]byte("not ready\n"))
-		return
-	}
 	_, _ = w.Write([]byte("ready\n"))
+	return nil
 }
 
 // checkHealth asks the service that listens on ADDR whether it lives. It is the probe of an image that has no shell.

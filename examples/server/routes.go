@@ -97,7 +97,8 @@ func (a *app) routes(cfg config, log *slog.Logger) (*guard.Mux, error) {
 	addPage(mux)
 	mux.Unguarded("GET /healthz", "liveness probe: the process answers", http.HandlerFunc(healthy))
 	mux.Unguarded("GET /metrics", "scraped by Prometheus: a proxy keeps it from the public", metrics.handler())
-	mux.Unguarded("GET /readyz", "readiness probe: the database answers", http.HandlerFunc(a.ready))
+	mux.Unguarded("GET /readyz", "readiness probe: the database answers", guard.New(
+		guard.Anyone, guard.NoPayload, guard.NoResource, guard.Unlimited("readiness probe"), errs, guard.Stream(a.ready)))
 	return mux, nil
 }
 

@@ -415,6 +415,7 @@ func TestADatabaseThatFails(t *testing.T) {
 	if !strings.Contains(s.log.String(), "sql: database is closed") {
 		t.Error("the log does not have the cause")
 	}
+	s.wantUnready(t, "ping database: sql: database is closed")
 }
 
 func TestRS256IsTheOnlyAlgorithmWhereItIsSet(t *testing.T) {

@@ -21,7 +21,10 @@ func (a *app) serve(ctx context.Context, cfg config, log *slog.Logger, handler h
 	requests, cutOff := context.WithCancelCause(context.WithoutCancel(ctx)) // with a cause, a cut off request is a 503
 	defer cutOff(nil)
 	server := &http.Server{
-		Handler:           a.tracing.handler(a.partWhenStopping(handler)),
+		Handler: a.tracing.handler(a.partWhenStopping(handler)),
+		// Otherwise net/http itself answers OPTIONS *, past the handler: a 200 without a request id or a record.
+		DisableGeneralOptionsHandler: true,
+
 		ReadHeaderTimeout: min(5*time.Second, cfg.readTimeout),
 		ReadTimeout:       cfg.readTimeout,
 		WriteTimeout:      cfg.readTimeout + 30*time.Second,
