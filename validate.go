@@ -183,9 +183,9 @@ func Rules(v *validator.Validate) InputOption {
 
 // RegisterRules adds guard's own rules to a service's validator.
 //
-// They are notblank (something visible), single_line (no line break or control
-// character) and web_url (an absolute http or https address with a host and no
-// password). Call it before v is first used. A nil v is an error.
+// They are notblank (something visible), single_line (no line break, control
+// character, or character that turns the direction of text) and web_url (an absolute
+// http or https address with a host and no password). Call it before v is first used. A nil v is an error.
 func RegisterRules(v *validator.Validate) error { return input.RegisterRules(v) }
 
 func with[T any](kind string, c input.Config, options []InputOption) func() Decoder[T] {

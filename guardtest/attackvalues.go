@@ -181,7 +181,7 @@ func badTexts(f checklist.Field) []bad {
 		}
 	}
 	if _, ok := own["single_line"]; ok {
-		all = append(all, bad{what: "two lines", value: "a\nb"})
+		all = append(all, bad{what: "two lines", value: "a\nb"}, bad{what: "text that turns around", value: "a\u202eb"})
 	}
 	if _, ok := own["notblank"]; ok {
 		all = append(all, bad{what: "blanks", value: "\u00a0 \t"})

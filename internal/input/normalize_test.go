@@ -151,7 +151,9 @@ func TestSoftSpots(t *testing.T) {
 		},
 		{field: "ipv4", good: []string{"192.0.2.1"}, bad: []string{"::ffff:192.0.2.1", "192.0.2", "::1"}},
 		{field: "blank", good: []string{"a", " a ", "é"}, bad: []string{" ", "\\t\\n", "\\u00a0", "\\u200b\\u200b", "\\ufeff", "\\u3164", "\\u2800", "\\u0000", "\\u202e"}},
-		{field: "line", good: []string{"a", "a b", "é😀"}, bad: []string{"a\\nb", "a\\r", "\\u0000", "\\u001b[31m", "a\\u2028b", "a\\u0085b", "a\\tb"}},
+		{field: "line", good: []string{"a", "a b", "é😀", "a\\u200d\\u200e\\u200fb", "\\u061ca", "a\\u2027b", "a\\u202fb", "a\\u2065b", "a\\u206ab"},
+			bad: []string{"a\\nb", "a\\r", "\\u0000", "\\u001b[31m", "a\\u0085b", "a\\tb", "a\\u007fb", "a\\u2028b", "a\\u2029b", "a\\u202ab", "a\\u202bb", "a\\u202cb", "a\\u202db",
+				"a\\u202eb", "a\\u2066b", "a\\u2067b", "a\\u2068b", "a\\u2069b"}},
 	}
 	for _, tt := range tests {
 		for _, text := range tt.good {

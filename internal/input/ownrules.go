@@ -21,8 +21,8 @@ var ownRules = map[string]rule{
 
 // RegisterRules adds this package's rules to a service's own validator.
 //
-// They are notblank (something visible), single_line (no line break, no control character) and web_url (an absolute http or
-// https address with a host and without a password). It must be called before v is first used. A rule of
+// They are notblank (something visible), single_line (no line break, no control character, nothing that turns the direction of
+// text) and web_url (an absolute http or https address with a host and without a password). It must be called before v is first used. A rule of
 // the same name is replaced.
 func RegisterRules(v *validator.Validate) error {
 	if v == nil {
@@ -63,9 +63,12 @@ func notBlank(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return !blank(r) })
 }
 
+// singleLine refuses what ends a line or commands a terminal, and the embeddings, overrides and isolates of the bidirectional
+// algorithm (Unicode UAX #9), which make the text around them read as something else: "invoice\u202Efdp.exe". Directional
+// marks and joiners, which Hebrew, Persian and emoji are written with, change nothing around them.
 func singleLine(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.IsControl(r) || r == '\u2028' || r == '\u2029'
+		return unicode.IsControl(r) || r >= '\u2028' && r <= '\u202E' || r >= '\u2066' && r <= '\u2069'
 	})
 }
 

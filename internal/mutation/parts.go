@@ -849,6 +849,18 @@ var payloads = []mutation{
 		rule: "a file name is no path",
 	},
 	{
+		id: "line-with-breaks-of-unicode", file: "internal/input/ownrules.go",
+		old:  `r >= '\u2028' && r <= '\u202E'`,
+		new:  `r >= '\u202A' && r <= '\u202E'`,
+		rule: "a line has no line breaks",
+	},
+	{
+		id: "line-that-turns-around", file: "internal/input/ownrules.go",
+		old:  `r >= '\u2028' && r <= '\u202E' || r >= '\u2066' && r <= '\u2069'`,
+		new:  `r >= '\u2028' && r <= '\u2029'`,
+		rule: "a line does not read as something else",
+	},
+	{
 		id: "failure-status-500-is-public", file: "validate.go",
 		old:  "if f.Status >= 500 {\n",
 		new:  "if f.Status >= 600 {\n",

@@ -6,6 +6,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"regexp"
 	"regexp/syntax"
 	"strings"
 )
@@ -44,13 +45,20 @@ func picture(encode func(io.Writer, image.Image) error) string {
 
 // matching returns text that an expression matches, with n turns of each repetition that takes so many.
 func matching(expression string, n int) (string, bool) {
-	re, err := syntax.Parse(expression, syntax.Perl)
+	re, err := syntax.Parse(goSyntax(expression), syntax.Perl)
 	if err != nil {
 		return "", false
 	}
 	var b strings.Builder
 	write(&b, re.Simplify(), n)
 	return b.String(), true
+}
+
+var unicodeEscape = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
+
+// goSyntax is an expression of ECMA-262 as Go writes it.
+func goSyntax(expression string) string {
+	return unicodeEscape.ReplaceAllString(expression, `\x{$1}`)
 }
 
 func write(b *strings.Builder, re *syntax.Regexp, n int) {
