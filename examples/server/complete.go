@@ -13,7 +13,7 @@ import (
 )
 
 type Completion struct {
-	Prompt string `json:"prompt" validate:"required,min=1,max=4000"`
+	Prompt string `json:"prompt" validate:"required,notblank,min=1,max=4000"`
 }
 
 // promptTokens is how many tokens of prompts a caller may send in a minute.

@@ -97,17 +97,19 @@ func TestUpdateProjectWithoutHTTP(t *testing.T) {
 func TestListProjectsWithoutHTTP(t *testing.T) {
 	t.Parallel()
 	a := newApp(t)
-	list := func(cursor string) (ProjectPage, error) {
+	list := func(cursor *string) (ProjectPage, error) {
 		return a.listProjects(t.Context(), &guard.Call[*Session, ListProjects, guard.None]{
 			Caller: a.as(t, "alice"), Input: ListProjects{Limit: 20, Cursor: cursor},
 		})
 	}
-	page, err := list("")
+	page, err := list(nil)
 	if err != nil || len(page.Projects) != 1 || page.Projects[0].ID.String() != aliceProject || page.Next != nil {
 		t.Errorf("got %+v, %v, want alice's project alone, and no next page", page, err)
 	}
-	if _, err := list("made up"); err == nil || errors.Is(err, store.ErrBadCursor) {
-		t.Errorf("got %v, want one for the caller", err)
+	for _, cursor := range []string{"made up", ""} {
+		if _, err := list(&cursor); !errors.Is(err, errCursor) {
+			t.Errorf("%q: got %v, want one for the caller", cursor, err)
+		}
 	}
 }
 

@@ -190,6 +190,8 @@ func hostileFields() []hostile {
 		{name: "a method override", path: "/projects?_method=DELETE", body: `{` + name + `,` + summary + `,` + team + `}`, want: "400 invalid_parameters: query=unknown_parameter"},
 		{name: "no e-mail and no message", path: "/contact", body: `{}`, want: "400 invalid_body: /email=required, /message=required"},
 		{name: "a short message", path: "/contact", body: `{` + mail + `,"message":"short"}`, want: "400 invalid_body: /message=min"},
+		{name: "a message of blanks", path: "/contact", body: `{` + mail + `,"message":"` + strings.Repeat(blank, 5) + `"}`, want: "400 invalid_body: /message=notblank"},
+		{name: "a prompt of blanks", path: "/ai/complete", body: `{"prompt":" \n` + blank + `"}`, want: "400 invalid_body: /prompt=notblank"},
 		{name: "a long message", path: "/contact", body: `{` + mail + `,"message":"` + strings.Repeat("é", 2001) + `"}`, want: "400 invalid_body: /message=max"},
 		{name: "an answer to somebody", path: "/contact", body: `{` + mail + `,` + text + `,"to":"` + canary + `"}`, want: "400 invalid_body: =unknown_field"},
 		{name: "no e-mail and no password", path: "/login", body: `{}`, want: "400 invalid_body: /email=required, /password=required"},

@@ -39,9 +39,11 @@ type OneProject struct {
 func ownedBy(p *store.Project, s *Session) bool { return p.OwnerID == s.User.ID }
 
 type ListProjects struct {
-	Limit  int    `query:"limit"  default:"20" validate:"min=1,max=50"`
-	Cursor string `query:"cursor" validate:"max=100"`
+	Limit  int     `query:"limit"  default:"20" validate:"min=1,max=50"`
+	Cursor *string `query:"cursor" validate:"omitnil,max=100"`
 }
+
+var errCursor = guard.Invalid("query/cursor", "cursor", "must be a cursor of an earlier page")
 
 type ProjectPage struct {
 	Projects []ProjectView `json:"projects"`
@@ -49,9 +51,15 @@ type ProjectPage struct {
 }
 
 func (a *app) listProjects(ctx context.Context, c *guard.Call[*Session, ListProjects, guard.None]) (ProjectPage, error) {
-	projects, next, err := a.store.Projects(ctx, c.Caller.User.ID, c.Input.Limit, c.Input.Cursor)
+	cursor := "" // of the first page
+	if sent := c.Input.Cursor; sent != nil {
+		if cursor = *sent; cursor == "" {
+			return ProjectPage{}, errCursor
+		}
+	}
+	projects, next, err := a.store.Projects(ctx, c.Caller.User.ID, c.Input.Limit, cursor)
 	if errors.Is(err, store.ErrBadCursor) {
-		return ProjectPage{}, guard.Invalid("query/cursor", "cursor", "must be a cursor of an earlier page")
+		return ProjectPage{}, errCursor
 	}
 	if err != nil {
 		return ProjectPage{}, err
@@ -64,7 +72,7 @@ func (a *app) listProjects(ctx context.Context, c *guard.Call[*Session, ListProj
 }
 
 type CreateProject struct {
-	Name       string `json:"name"       normalize:"trim" validate:"required,min=3,max=80"`
+	Name       string `json:"name"       normalize:"trim" validate:"required,min=3,max=80,single_line"`
 	Summary    string `json:"summary"    normalize:"trim" validate:"required,min=20,max=300"`
 	Visibility string `json:"visibility" validate:"required,oneof=private team"`
 }
@@ -82,7 +90,7 @@ func (a *app) project(_ context.Context, c *guard.Call[*Session, guard.None, *st
 }
 
 type UpdateProject struct {
-	Name       *string `json:"name"       normalize:"trim" validate:"omitnil,min=3,max=80"`
+	Name       *string `json:"name"       normalize:"trim" validate:"omitnil,min=3,max=80,single_line"`
 	Summary    *string `json:"summary"    normalize:"trim" validate:"omitnil,min=20,max=300"`
 	Visibility *string `json:"visibility" validate:"omitnil,oneof=private team"`
 }

@@ -31,7 +31,7 @@ func (a *app) search(ctx context.Context, c *guard.Call[guard.Anonymous, Search,
 
 type Contact struct {
 	Email   string `json:"email"   normalize:"trim" validate:"required,email,max=254"`
-	Message string `json:"message" validate:"required,min=10,max=2000"`
+	Message string `json:"message" validate:"required,notblank,min=10,max=2000"`
 }
 
 func (a *app) contact(ctx context.Context, c *guard.Call[guard.Anonymous, Contact, guard.None]) (guard.Reply[guard.None], error) {

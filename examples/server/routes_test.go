@@ -128,9 +128,46 @@ func TestListIsPagedAndOnlyTheCallersOwn(t *testing.T) {
 	if r := s.do(t, "GET", "/projects", "", s.bearer(t, "admin")); r.body != `{"projects":[],"next":null}`+"\n" {
 		t.Errorf("got %q, want an empty list", r.body)
 	}
-	for _, bad := range []string{"limit=0", "limit=51", "limit=+5", "limit=5&limit=6", "cursor=x", "user=bob", "limit=5;cursor=a", "limit=%zz"} {
+	for _, bad := range []string{"limit=0", "limit=51", "limit=+5", "limit=5&limit=6", "cursor=x", "cursor=", "cursor", "user=bob", "limit=5;cursor=a", "limit=%zz"} {
 		if r := s.do(t, "GET", "/projects?"+bad, "", alice); r.status != 400 || r.code(t) != "invalid_parameters" {
 			t.Errorf("%s: got %d %s, want 400", bad, r.status, r.body)
+		}
+	}
+}
+
+// A name is one line of text that people read as it is, in any script.
+func TestNamesOfProjects(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil)
+	alice := s.bearer(t, "alice")
+	tests := []struct {
+		name, project string // as JSON has it
+		bad           bool
+	}{
+		{name: "in Hebrew, with a mark", project: "\u05d2\u05e9\u05e8 C++\u200e \u05d7\u05d3\u05e9"},
+		{name: "in Persian, with a joiner", project: "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"},
+		{name: "an emoji of several", project: "\u26f9\u200d\u2640\ufe0f run"},
+		{name: "NUL", project: "A\\u0000name", bad: true},
+		{name: "an escape sequence", project: "A\\u001b[31mname", bad: true},
+		{name: "a line break", project: "A\\nname", bad: true},
+		{name: "a line break of Unicode", project: "A\u2028name", bad: true},
+		{name: "a tab", project: "A\\tname", bad: true},
+		{name: "an override", project: "A\u202eeman", bad: true},
+		{name: "an isolate", project: "A\u2067name", bad: true},
+	}
+	for _, tt := range tests {
+		create := s.do(t, "POST", "/projects", `{"name":"`+tt.project+`","summary":"Twenty characters, or more.","visibility":"team"}`, alice)
+		rename := s.do(t, "PATCH", "/projects/"+aliceProject, `{"name":"`+tt.project+`"}`, alice)
+		if !tt.bad {
+			if create.status != 201 || rename.status != 200 {
+				t.Errorf("%s: got %d and %d, want 201 and 200", tt.name, create.status, rename.status)
+			}
+			continue
+		}
+		for _, r := range []response{create, rename} {
+			if code, fields := refusal(t, r); code != "invalid_body" || fields != "/name=single_line" {
+				t.Errorf("%s: got %d %s, want /name=single_line", tt.name, r.status, r.body)
+			}
 		}
 	}
 }

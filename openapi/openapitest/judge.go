@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -325,6 +326,10 @@ func judgeRule(s schema, rule string, v any) verdict {
 		return yes(text != "")
 	case tag == "oneof":
 		return yes(slices.Contains(strings.Fields(param), text))
+	case tag == "notblank": // of ASCII, as text is here
+		return yes(strings.ContainsFunc(text, func(r rune) bool { return r > ' ' && r < 0x7f }))
+	case tag == "single_line":
+		return yes(!strings.ContainsFunc(text, unicode.IsControl))
 	case err != nil:
 		return unsure
 	case tag == "min":
