@@ -54,7 +54,7 @@ func (s *service) fixtures(t *testing.T) guardtest.Fixtures {
 			guardtest.Valid("GET /search", Search{Q: "street"}),
 			guardtest.Valid("POST /contact", Contact{Email: "reader@example.com", Message: "Hello there, hello."}),
 			guardtest.Valid("POST /admin/users/{userID}/role", SetRole{Role: store.RoleAdmin}),
-			guardtest.Valid("POST /uploads/avatar", UploadAvatar{Avatar: guardtest.File("me.png", "image/png", []byte(pngFile))}),
+			guardtest.Valid("POST /uploads/avatar", UploadAvatar{Avatar: guardtest.File("me.png", "image/png", []byte(png+"data"))}),
 			guardtest.Valid("POST /webhooks/billing", BillingEvent{Type: "invoice.paid", Data: []byte(`{"amount":1700}`)}),
 		},
 		Bad: map[string]guardtest.User{

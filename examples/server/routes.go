@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,7 +26,6 @@ type app struct {
 	completer completer
 	tracing   *tracing // nil: off
 	stopping  atomic.Bool
-	drawing   sync.Mutex // held while a picture is decoded and encoded
 }
 
 // routes puts every handler behind its five answers.

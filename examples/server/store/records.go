@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// MaxAvatar is the size of the largest avatar, in bytes: more than an upload may have, since pictures are drawn anew.
-const MaxAvatar = 4 << 20
+// MaxAvatar is the size of the largest avatar, in bytes.
+const MaxAvatar = 1 << 20
 
 // AddContact keeps a message from the contact form.
 func (s *Store) AddContact(ctx context.Context, email, message string) error {
