@@ -10,6 +10,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 
+	"github.com/routeguard/guard/checklist"
 	"github.com/routeguard/guard/examples/server/store"
 	"github.com/routeguard/guard/guardtest"
 )
@@ -19,7 +20,10 @@ func TestAttack(t *testing.T) {
 	t.Parallel()
 	guardtest.Attack(t, func(t *testing.T) (guardtest.Target, guardtest.Fixtures) {
 		s := startService(t, map[string]string{"CALLER_LIMIT": "60", "WEBHOOK_SECRET": billingSettings["WEBHOOK_SECRET"]})
-		return s.mux, s.fixtures(t)
+		return struct {
+			http.Handler
+			checklist.List
+		}{s.handler(s.mux), s.mux.Routes()}, s.fixtures(t)
 	})
 }
 

@@ -17,11 +17,11 @@ var errStopping = errors.New("the service is stopping")
 
 // serve answers requests until ctx ends, and then those that are under way. After ctx has ended it returns within
 // DRAIN_DELAY + DRAIN_TIMEOUT + windDown.
-func (a *app) serve(ctx context.Context, cfg config, log *slog.Logger, handler http.Handler, listener net.Listener) error {
+func (a *app) serve(ctx context.Context, cfg config, log *slog.Logger, routes http.Handler, listener net.Listener) error {
 	requests, cutOff := context.WithCancelCause(context.WithoutCancel(ctx)) // with a cause, a cut off request is a 503
 	defer cutOff(nil)
 	server := &http.Server{
-		Handler: a.tracing.handler(a.partWhenStopping(handler)),
+		Handler: a.handler(routes),
 		// Otherwise net/http itself answers OPTIONS *, past the handler: a 200 without a request id or a record.
 		DisableGeneralOptionsHandler: true,
 
@@ -55,6 +55,12 @@ func (a *app) serve(ctx context.Context, cfg config, log *slog.Logger, handler h
 	}
 	log.Info("stopped")
 	return nil
+}
+
+// handler is what is served: the routes, and around them what every request goes through. Add what is to be around them
+// here, where the tests find it.
+func (a *app) handler(routes http.Handler) http.Handler {
+	return a.tracing.handler(a.partWhenStopping(routes))
 }
 
 // drain lets the requests that are under way end, cuts off those that take longer than timeout, and sends the last traces.

@@ -75,7 +75,7 @@ func startService(t *testing.T, settings map[string]string) *service {
 	if s.contract, err = openapitest.Read(s.document(t)); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(mux)
+	server := httptest.NewServer(s.handler(mux))
 	t.Cleanup(server.Close)
 	s.url = server.URL
 	hash, err := seedHash()
