@@ -52,7 +52,7 @@ var textRules = map[string]object{
 	"hexcolor":      pattern(`^#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$`),
 	"ascii":         pattern(`^[\x00-\x7F]*$`),
 	"printascii":    pattern(`^[\x20-\x7E]*$`),
-	"single_line":   pattern(`^[^\x00-\x1F\x7F-\x9F\u2028-\u202E\u2066-\u2069]*$`),
+	"single_line":   pattern("^[^\\x00-\\x1F\\x7F-\\x9F\u2028-\u202E\u2066-\u2069]*$"),
 	"e164":          pattern(`^\+?[1-9][0-9]{7,14}$`),
 	"base64":        pattern(`^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{4})$`),
 	"base64url":     pattern(`^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2}==|[A-Za-z0-9_-]{3}=|[A-Za-z0-9_-]{4})$`),

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/big"
 	"reflect"
+	"regexp"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -121,5 +123,14 @@ func encode(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(b, '\n'), nil
+	return append(hidden.ReplaceAllFunc(b, escaped), '\n'), nil
+}
+
+// hidden characters end a line or turn the text around them in whatever shows the document.
+var hidden = regexp.MustCompile("[\u2028-\u202E\u2066-\u2069]")
+
+// escaped is a character as JSON strings may write it. Expressions have no such form: \u is not Go's, nor \x{} ECMA's.
+func escaped(character []byte) []byte {
+	r, _ := utf8.DecodeRune(character)
+	return fmt.Appendf(nil, `\u%04X`, r)
 }

@@ -84,7 +84,7 @@ func (c *Contract) pattern(text string) *regexp.Regexp {
 	if known, ok := c.patterns.Load(text); ok {
 		return known.(*regexp.Regexp)
 	}
-	expression, err := regexp.Compile(goSyntax(text))
+	expression, err := regexp.Compile(text)
 	if err != nil {
 		expression = regexp.MustCompile(`[^\x00-\x{10FFFF}]`)
 	}
