@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/routeguard/guard/examples/server/password"
 	"github.com/routeguard/guard/examples/server/store"
@@ -47,7 +48,8 @@ var told = map[string][]string{
 		"encoding must be JSON in valid UTF-8", "encoding must be JSON in UTF-8 without a byte order mark", "type must be an object",
 		"trailing_data must be one JSON object with nothing after it", "unknown_field has an unknown field",
 		"duplicate_field has a field that is given more than once"},
-	"/name":       {"type must be a string", "null must not be null", "min must be at least 3 characters", "max must be at most 80 characters", "duplicate_field is given more than once"},
+	"/name": {"type must be a string", "null must not be null", "min must be at least 3 characters", "max must be at most 80 characters",
+		"single_line must be one line without control characters", "duplicate_field is given more than once"},
 	"/summary":    {"type must be a string", "null must not be null", "min must be at least 20 characters", "max must be at most 300 characters", "duplicate_field is given more than once"},
 	"/visibility": {"type must be a string", "null must not be null", "oneof must be one of: private, team", "duplicate_field is given more than once"},
 	"query": {"unknown_parameter has an unknown parameter", "syntax is not encoded correctly", "too_many has too many parameters",
@@ -104,6 +106,7 @@ func FuzzPatch(f *testing.F) {
 	for _, s := range hostileFields() {
 		f.Add("application/json; charset=utf-8", s.body)
 	}
+	f.Add("application/json", `{"name":"two\nlines"}`)
 	f.Add("application/json", `{"name":"  A new name ","summary":"Twenty characters, or more.","visibility":"team"}`)
 	f.Fuzz(func(t *testing.T, mediaType, body string) {
 		r := httptest.NewRequest("PATCH", "/projects/"+aliceProject, strings.NewReader(body))
@@ -120,7 +123,7 @@ func FuzzPatch(f *testing.F) {
 			t.Fatal(err)
 		}
 		p := got.Project
-		if n := len([]rune(p.Name)); n < 3 || n > 80 || p.Name != strings.TrimSpace(p.Name) || p.Visibility != "team" && p.Visibility != "private" {
+		if n := len([]rune(p.Name)); n < 3 || n > 80 || p.Name != strings.TrimSpace(p.Name) || strings.ContainsFunc(p.Name, unicode.IsControl) || p.Visibility != "team" && p.Visibility != "private" {
 			t.Fatalf("accepted %+v from %q", p, body)
 		}
 	})
