@@ -292,7 +292,7 @@ func TestInstancesShareALimit(t *testing.T) {
 	srv := startServer(t)
 	total := map[int]int{}
 	for range 3 {
-		limits := &guard.Limiter{Store: connect(t, srv.url(), redisstore.Options{Timeout: patient})}
+		limits := &guard.Limiter{Store: connect(t, srv.url(), redisstore.Options{Timeout: patient}), StoreTimeout: patient}
 		h, _ := route(limits, limits.PerIP(10, time.Hour))
 		for status, n := range statuses(h, 10) {
 			total[status] += n
