@@ -55,7 +55,7 @@ type fuzzDoc struct {
 // jsonSeeds are bodies that lead into every branch.
 var jsonSeeds = []string{
 	`{}`, ``, ` `, `null`, `[]`, `"x"`, `{"name":"x"}`, `{"name":"\u00e9\ud83d\ude00"}`, `{"n\u0061me":"x","name":"y"}`, `{"NAME":"x"}`, `{"name":null}`,
-	`{"int":-5,"uint":18446744073709551615,"float":1e3,"small":0.1,"bool":true}`, `{"int":1e3}`, `{"int":-0}`, `{"float":-0.0}`, `{"float":1e400}`, `{"float":9007199254740993}`,
+	`{"int":-5,"uint":18446744073709551615,"float":1e3,"small":0.1,"bool":true}`, `{"int":1e3}`, `{"int":-0}`, `{"float":-0.0}`, `{"float":1e400}`, `{"float":9007199254740993}`, `{"float":80000000000001E7}`,
 	`{"time":"2006-01-02T15:04:05.5+01:00","id":"0198f000-0000-7000-8000-00000000a11c","addr":"192.0.2.1","net":"10.0.0.0/8"}`,
 	`{"bytes":"AQ==","key":"AQI=","pair":[1,2],"tags":["a","b"],"ptr":"x"}`, `{"below":[{"below":[{}]}],"child":{"name":"x"}}`,
 	`{"map":{"a":1,"b.c]":99},"docs":{"x":{"ptr":"too long"}}}`, `{"any":{"a":[1,"x",null,true,{}]},"raw":[1, {"a" : null}]}`, `{"opt":null}`, `{"opt":"x"}`,

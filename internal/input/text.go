@@ -161,7 +161,8 @@ func setFloat(v reflect.Value, s string) *problem {
 }
 
 // parseFloat refuses what would silently become another number: overflow, underflow to zero, and integers between two
-// floats. Fractions are rounded to the nearest float, as everywhere.
+// floats, but for the one that is written for a float: its last digits are zeros. Fractions are rounded to the nearest
+// float, as everywhere.
 func parseFloat(s string, bits int) (float64, *problem) {
 	if !jsonNumber(s) {
 		return 0, notFloat
@@ -182,7 +183,8 @@ func parseFloat(s string, bits int) (float64, *problem) {
 	if bits == 32 {
 		safe = 6
 	}
-	if len(s) > safe && !strings.ContainsAny(s, ".eE") && strconv.FormatFloat(f, 'f', 0, 64) != s {
+	if len(s) > safe && !strings.ContainsAny(s, ".eE") && strconv.FormatFloat(f, 'f', 0, 64) != s &&
+		strconv.FormatFloat(f, 'f', -1, bits) != s {
 		return 0, notExact
 	}
 	return f, nil
