@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/routeguard/guard/internal/output"
 )
 
 // buffer is where the body of a response is made before its first byte is sent.
@@ -39,13 +41,27 @@ func (b *buffer) giveBack() {
 // encoding replaces invalid UTF-8 in a stored string instead of failing on it.
 var encoding = jsontext.AllowInvalidUTF8(true)
 
-// encode appends a handler's result as JSON.
-func (b *buffer) encode(result any) error {
+// encode makes b the JSON of a handler's result, by the plan of its type where there
+// is one.
+func (b *buffer) encode(result any, plan *output.Plan) error {
+	if out, ok := plan.Append(b.AvailableBuffer(), result); ok {
+		b.Buffer = *bytes.NewBuffer(append(out, '\n'))
+		return nil
+	}
 	if err := json.MarshalWrite(&b.Buffer, result, encoding); err != nil {
 		return fmt.Errorf("encode the result: %w", err)
 	}
 	b.WriteByte('\n')
 	return nil
+}
+
+// planFor is how to encode what a handler returns as Out, nil where the library is to.
+func planFor[Out any]() *output.Plan {
+	t := resultOf[Out]()
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return output.For(t)
 }
 
 // inside returns what p points to where that is a pointer or an interface, else p:

@@ -9,7 +9,7 @@ import (
 func TestBufferIsWipedBeforeItIsKept(t *testing.T) {
 	b := new(buffer)
 	b.Grow(2000)
-	if err := b.encode("secret"); err != nil {
+	if err := b.encode("secret", nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := b.String(), "\"secret\"\n"; got != want {

@@ -276,12 +276,13 @@ func endingOf[S Principal, T, R, Out any](handler func(context.Context, *Call[S,
 		out, _ := handler(context.Background(), nil)
 		return any(out).(described[S, T, R]).ending()
 	}
+	plan := planFor[Out]()
 	return ending[S, T, R]{kind: checklist.Handler, result: resultOf[Out](), run: func(ctx context.Context, x *exchange, c *Call[S, T, R], _ *input.Body) error {
 		out, err := handler(ctx, c)
 		if err != nil {
 			return err
 		}
-		return x.reply(&out)
+		return x.reply(&out, plan)
 	}}
 }
 
@@ -309,7 +310,7 @@ type hooked[S Principal, T, R, Out any] struct {
 }
 
 func (h hooked[S, T, R, Out]) ending() ending[S, T, R] {
-	e := ending[S, T, R]{kind: checklist.Handler, result: resultOf[Out]()}
+	e, plan := ending[S, T, R]{kind: checklist.Handler, result: resultOf[Out]()}, planFor[Out]()
 	for _, hook := range h.hooks {
 		e.hooks = append(e.hooks, funcName(hook))
 	}
@@ -319,7 +320,7 @@ func (h hooked[S, T, R, Out]) ending() ending[S, T, R] {
 			return err
 		}
 		h.after(ctx, x, c, out, e.hooks)
-		return x.reply(&out)
+		return x.reply(&out, plan)
 	}
 	return e
 }

@@ -11,6 +11,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"time"
+
+	"github.com/routeguard/guard/internal/output"
 )
 
 // Reply is a result with a status, headers and cookies of its own.
@@ -280,7 +282,7 @@ func (x *exchange) send(status int, body []byte) {
 
 // reply answers a handler's result, which out points to. The body is complete before
 // the first byte is sent: a result that cannot be encoded is a 500, never half a 200.
-func (x *exchange) reply(out any) error {
+func (x *exchange) reply(out any, plan *output.Plan) error {
 	x.stage = StageRespond
 	status, header, cookies, body := 0, http.Header(nil), []*http.Cookie(nil), inside(out)
 	if r, ok := body.(replier); ok {
@@ -305,7 +307,7 @@ func (x *exchange) reply(out any) error {
 		return fmt.Errorf("the handler returned a nil %T and no error", body)
 	}
 	b := buffers.Get().(*buffer)
-	if err := b.encode(body); err != nil {
+	if err := b.encode(body, plan); err != nil {
 		return err
 	}
 	switch status {

@@ -24,7 +24,7 @@ type mutation struct {
 
 // list is all mutations, by area.
 func list() []mutation {
-	return slices.Concat(pipeline, responses, who, which, abuse, messages, wiring, addresses, origins, tokens, payloads, memories)
+	return slices.Concat(pipeline, responses, who, which, abuse, messages, wiring, addresses, origins, tokens, payloads, results, memories)
 }
 
 // apply returns the weakened source of m's file, or why m no longer fits it.
