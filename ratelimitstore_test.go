@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -278,6 +279,51 @@ func TestAClientThatGoesAwayIsNoOutage(t *testing.T) {
 		if len(records) != 1 || records[0]["code"] != "client_gone" || l.runs.Load() != 0 {
 			t.Errorf("%s: got %v, want one record of a client that went away", outage, records)
 		}
+	}
+}
+
+// The limits of one stage are one decision, also where they are counted in several
+// places: however the later store ends it, the earlier one is given back its charge.
+func TestALaterStoreThatFailsChargesNothingBeforeIt(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		later  *fakeStore
+		status int
+	}{
+		{name: "it refuses", later: &fakeStore{answer: func([]guard.Decision) bool { return false }}, status: 429},
+		{name: "it returns an error", later: &fakeStore{err: errors.New("down")}, status: 503},
+		{name: "it panics", later: &fakeStore{panics: "nil map"}, status: 500},
+		{name: "it ends its goroutine", later: &fakeStore{answer: func([]guard.Decision) bool { runtime.Goexit(); return true }}, status: 500},
+		{name: "it aborts the request", later: &fakeStore{panics: http.ErrAbortHandler}, status: 499},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			here, shared := &guard.Limiter{}, &fakeStore{}
+			early := &guard.Limiter{Store: shared}
+			late := &guard.Limiter{Store: tt.later, Outage: guard.OutageClosed}
+			l := newLimited(guard.And(here.Global(1, time.Hour), early.PerIP(5, time.Hour), late.PerIP(5, time.Hour)))
+			for range 3 {
+				done := make(chan struct{})
+				go func() { // which Goexit ends
+					defer close(done)
+					defer func() { _ = recover() }() // http.ErrAbortHandler is passed on
+					l.try()
+				}()
+				<-done
+			}
+			for i, r := range l.log.records(t) {
+				if got, _ := r["status"].(float64); int(got) != tt.status && r["msg"] != "limit store failed" {
+					t.Errorf("record %d: got %v, want status %d", i, r, tt.status)
+				}
+			}
+			if len(shared.takes) != 3 || len(shared.refunds) != 3 {
+				t.Errorf("got %d refunds of %d charges, want all three", len(shared.refunds), len(shared.takes))
+			}
+			if got := here.Stats().Buckets; got != 0 {
+				t.Errorf("got %d buckets in debt in this process, want none", got)
+			}
+		})
 	}
 }
 

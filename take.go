@@ -146,7 +146,13 @@ func (x *exchange) take(ctx context.Context, claims []claim) error {
 	for done := 0; done < len(claims); {
 		n := together(claims[done:])
 		group := claims[done : done+n]
-		if err := x.takeGroup(ctx, group); err != nil {
+		var err error
+		if done > 0 && group[0].limiter.Store != nil {
+			err = x.takeAfter(ctx, claims[:done], group)
+		} else {
+			err = x.takeGroup(ctx, group)
+		}
+		if err != nil {
 			if !group[0].shadow {
 				x.undo(claims[:done])
 				return err
@@ -184,6 +190,20 @@ func (x *exchange) takeGroup(ctx context.Context, group []claim) error {
 	default:
 		return x.takeShared(ctx, l, group)
 	}
+}
+
+// takeAfter is takeGroup where a shared store decides, and others have charged before:
+// one that panics or calls runtime.Goexit does not return to take, which gives back.
+func (x *exchange) takeAfter(ctx context.Context, before, group []claim) error {
+	returned := false
+	defer func() {
+		if !returned {
+			x.undo(before)
+		}
+	}()
+	err := x.takeGroup(ctx, group)
+	returned = true
+	return err
 }
 
 // takeHere is takeShared for this process, without allocating.
