@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -19,6 +20,11 @@ type breaker struct {
 	retryAt  atomic.Int64 // 0: closed; otherwise when the next call may try
 	now      func() int64 // nanoseconds since the start, above 0
 	onState  func(cause error)
+
+	mu      sync.Mutex // of what follows, and of changes; not held while onState runs
+	cause   error      // why it is open; nil: closed
+	told    bool       // the last that onState was told is that it is open
+	telling bool       // onState runs: its goroutine will tell what changes meanwhile
 }
 
 func newBreaker(onState func(error)) breaker {
@@ -50,18 +56,47 @@ func (b *breaker) enter() (turn, bool) {
 
 func (b *breaker) succeeded() {
 	b.failures.Store(0)
-	if b.retryAt.Load() != 0 && b.retryAt.Swap(0) != 0 {
-		b.onState(nil)
+	if b.retryAt.Load() == 0 {
+		return
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.retryAt.Store(0)
+	b.cause = nil
+	b.tell()
 }
 
 func (b *breaker) failed(cause error) {
-	if b.failures.Add(1) < failuresToOpen {
+	if b.failures.Add(1) < failuresToOpen || b.retryAt.Load() != 0 {
 		return
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.retryAt.CompareAndSwap(0, b.now()+int64(openFor)) {
-		b.onState(cause)
+		b.cause = cause
 	}
+	b.tell()
+}
+
+// tell calls onState until it knows the state. It runs on one goroutine at a time, so
+// that a report is never overtaken by a later one; others leave it to that goroutine
+// and go on. The caller holds the lock.
+func (b *breaker) tell() {
+	for !b.telling && b.told != (b.cause != nil) {
+		b.told = b.cause != nil
+		b.call(b.cause)
+	}
+}
+
+// call holds the lock again when it returns, also where onState panics.
+func (b *breaker) call(cause error) {
+	b.telling = true
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		b.telling = false
+	}()
+	b.onState(cause)
 }
 
 // undecided hands a probe's turn on: its caller went away before there was an answer.

@@ -2,9 +2,11 @@ package redisstore
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -105,6 +107,96 @@ func TestBreakerHandsAnUndecidedProbeOn(t *testing.T) {
 	b.undecided(0) // of a call from before it opened
 	if _, ok := b.enter(); ok {
 		t.Error("a call from before hands a turn on")
+	}
+}
+
+func open(b *breaker) {
+	for range failuresToOpen {
+		b.failed(errTest)
+	}
+}
+
+// A report that takes its time is not overtaken by the next one, and holds up no
+// other request. What changed while it ran, and back again, is no news.
+func TestReportsComeInOrder(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name      string
+		meanwhile func(*breaker)
+		want      []error
+	}{
+		{name: "nothing changes", meanwhile: func(*breaker) {}, want: []error{errTest}},
+		{name: "it closes", meanwhile: (*breaker).succeeded, want: []error{errTest, nil}},
+		{name: "it closes and opens", meanwhile: func(b *breaker) { b.succeeded(); open(b) }, want: []error{errTest}},
+		{name: "it closes, opens and closes", meanwhile: func(b *breaker) { b.succeeded(); open(b); b.succeeded() }, want: []error{errTest, nil}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var told []error
+				slow := make(chan struct{})
+				b := newBreaker(func(cause error) {
+					if cause != nil {
+						<-slow
+					}
+					told = append(told, cause)
+				})
+				go open(&b)
+				synctest.Wait() // the report is under way
+				tt.meanwhile(&b)
+				close(slow)
+				synctest.Wait()
+				if !slices.Equal(told, tt.want) {
+					t.Errorf("got reports %v, want %v", told, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// A report that panics is its request's alone: the next ones are made.
+func TestAReportThatPanicsSilencesNothing(t *testing.T) {
+	t.Parallel()
+	var told []error
+	b := newBreaker(func(cause error) {
+		told = append(told, cause)
+		if cause != nil {
+			panic("broken")
+		}
+	})
+	func() {
+		defer func() { _ = recover() }()
+		open(&b)
+	}()
+	b.succeeded()
+	if !slices.Equal(told, []error{errTest, nil}) {
+		t.Errorf("got reports %v, want an error, then nil", told)
+	}
+}
+
+// Whatever the order in which requests end, reports alternate, and the last one is true.
+func TestReportsOfManyAtOnce(t *testing.T) {
+	t.Parallel()
+	var told []error // without a lock: reports are one at a time
+	b := newBreaker(func(cause error) { told = append(told, cause) })
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 500 {
+				open(&b)
+				b.succeeded()
+			}
+		})
+	}
+	wg.Wait()
+	for i, cause := range told {
+		if down := i%2 == 0; (cause != nil) != down {
+			t.Fatalf("report %d is %v, want errors and nil by turns", i, cause)
+		}
+	}
+	_, closed := b.enter()
+	if toldClosed := len(told)%2 == 0; toldClosed != closed {
+		t.Errorf("told closed %v, is closed %v", toldClosed, closed)
 	}
 }
 

@@ -80,7 +80,8 @@ type Options struct {
 	// OnState is called when the store stops asking Redis, with the cause, and with
 	// nil when it asks again: once for each change, not for each request. Nil is allowed.
 	//
-	// It runs on the goroutine of a request and must return quickly.
+	// It runs on the goroutine of a request, which waits for it, and on one at a time.
+	// What changes meanwhile is told afterwards, unless it has changed back by then.
 	OnState func(cause error)
 }
 
