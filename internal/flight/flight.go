@@ -2,7 +2,8 @@
 //
 // The cache never turns a failure into an answer: only what the lookup said is kept, and of its errors only those that
 // IsBad calls answers ("there is no such session"), never those of a store that is down. An answer is kept for a time
-// counted from the start of its lookup, so that a session that is withdrawn stops working within Good of that moment.
+// counted from the start of its lookup, so that a session that is withdrawn stops working within Good of that moment, also
+// where the machine was suspended in between.
 //
 // Credentials are not kept: entries go by the HMAC-SHA-256 of the credential under a random key of the cache, so that a
 // memory dump shows none, and nobody who picks credentials can choose where they land.

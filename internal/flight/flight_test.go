@@ -168,6 +168,49 @@ func TestTimeCountsFromTheStartOfTheLookup(t *testing.T) {
 	})
 }
 
+// A machine that was suspended for an hour wakes up with the session of a minute; so does a virtual machine. Its monotonic
+// clock has stood still meanwhile. A wall clock that is set back must not help either.
+func TestAnAnswerEndsByEitherClock(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	for _, tt := range []struct {
+		name            string
+		wall, monotonic time.Duration // since the start
+		asked           int32
+	}{
+		{name: "a second later", wall: time.Second, monotonic: time.Second, asked: 1},
+		{name: "an hour suspended", wall: time.Hour, monotonic: time.Second, asked: 2},
+		{name: "an hour back on the wall", wall: -time.Hour, monotonic: time.Second, asked: 1},
+		{name: "set back while an hour passed", wall: time.Second, monotonic: time.Hour, asked: 2},
+		{name: "a minute by the wall", wall: time.Minute, monotonic: time.Minute - 1, asked: 2},
+	} {
+		now := start
+		c := config()
+		c.Now = func() time.Time { return now }
+		s := always(nil)
+		cache := newCache(t, c, s)
+		expect(t, cache, "a", "a#1", nil)
+		now = apart(t, start, tt.wall, tt.monotonic)
+		expect(t, cache, "a", fmt.Sprintf("a#%d", tt.asked), nil)
+	}
+}
+
+// apart is start, some time later by the wall clock and some other by the monotonic one. Package time makes no such times
+// but where it reads the clocks.
+func apart(t *testing.T, start time.Time, wall, monotonic time.Duration) time.Time {
+	t.Helper()
+	later := start.Add(wall)
+	(*struct {
+		wall uint64
+		ext  int64
+		loc  *time.Location
+	})(unsafe.Pointer(&later)).ext += int64(monotonic - wall)
+	if gotWall, got := later.Round(0).Sub(start), later.Sub(start); gotWall != wall || got != monotonic {
+		t.Fatalf("got %v by the wall and %v else, want %v and %v: what time.Time looks like has changed", gotWall, got, wall, monotonic)
+	}
+	return later
+}
+
 func TestAnAnswerSlowerThanItsTimeIsNotKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

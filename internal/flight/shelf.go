@@ -21,6 +21,12 @@ type item[V any] struct {
 	ends  time.Time
 }
 
+// over reports whether ends has come, by whichever clock says so first. The monotonic one stands still while the machine is
+// suspended, the wall clock may be set back: by one alone, a session that was withdrawn could work for longer.
+func over(ends, now time.Time) bool {
+	return !now.Before(ends) || !now.Round(0).Before(ends)
+}
+
 func newShelf[V any](size int) shelf[V] {
 	return shelf[V]{size: size, items: map[key]*list.Element{}, order: list.New()}
 }
@@ -33,7 +39,7 @@ func (s *shelf[V]) get(k key, now time.Time) (V, bool) {
 		return zero, false
 	}
 	it := e.Value.(item[V])
-	if !now.Before(it.ends) {
+	if over(it.ends, now) {
 		s.remove(k)
 		return zero, false
 	}
@@ -43,12 +49,12 @@ func (s *shelf[V]) get(k key, now time.Time) (V, bool) {
 // put keeps value for k until ends, in place of what was there, and drops what has ended or is too much.
 func (s *shelf[V]) put(k key, value V, ends, now time.Time) {
 	s.remove(k)
-	if !now.Before(ends) {
+	if over(ends, now) {
 		return
 	}
 	for front := s.order.Front(); front != nil; front = s.order.Front() {
 		oldest := front.Value.(item[V])
-		if now.Before(oldest.ends) && len(s.items) < s.size {
+		if !over(oldest.ends, now) && len(s.items) < s.size {
 			break
 		}
 		s.remove(oldest.key)

@@ -63,6 +63,12 @@ var abuse = []mutation{
 		rule: "the limits of a stage are charged together or not at all",
 	},
 	{
+		id: "limit-part-of-a-stage-charged-by-a-panic", file: "take.go",
+		old:  `x.undo(before)`,
+		new:  `_ = before`,
+		rule: "a store's panic leaves no other limit of its stage charged",
+	},
+	{
 		id: "limit-inconsistent-store", file: "take.go",
 		old:  `if ok && longest < 0 {`,
 		new:  `if ok {`,

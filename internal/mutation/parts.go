@@ -393,6 +393,12 @@ var memories = []mutation{
 		rule: "a withdrawn session works for Good from its lookup's start, no longer",
 	},
 	{
+		id: "cache-sleeps-with-the-machine", file: "internal/flight/shelf.go",
+		old:  `return !now.Before(ends) || !now.Round(0).Before(ends)`,
+		new:  `return !now.Before(ends)`,
+		rule: "a session that was withdrawn while the machine was suspended ends",
+	},
+	{
 		id: "cache-keeps-failures", file: "internal/flight/flight.go",
 		old:  `isBad = c.config.IsBad != nil && c.config.IsBad(err)`,
 		new:  `isBad = c.config.IsBad != nil && (c.config.IsBad(err) || true)`,
