@@ -25,6 +25,7 @@ type Webhook struct {
 	// Secrets verify messages: one, or up to four while they rotate. For Standard
 	// Webhooks "whsec_" or "whpk_" and base64 of 24 to 64 bytes, or of an Ed25519
 	// public key; for GitHub and Stripe the secret as they show it, 16 to 512 bytes.
+	// One that is all zeros was never filled, and is a mistake.
 	Secrets []string
 
 	// Tolerance is how far a signed time may be from now, in either direction. 0 is

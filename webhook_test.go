@@ -382,6 +382,7 @@ func TestSignedMistakes(t *testing.T) {
 		"MaxBody is 33554433":            func(c *guard.Webhook) { c.MaxBody = 32<<20 + 1 },
 		"Scheme is Scheme(9)":            func(c *guard.Webhook) { c.Scheme = 9 },
 		"has 14 bytes; use 16 to 512":    func(c *guard.Webhook) { c.Scheme, c.Secrets = guard.Stripe, []string{"fourteen bytes"} },
+		"is all zeros: it was never fil": func(c *guard.Webhook) { c.Scheme, c.Secrets = guard.GitHub, []string{string(make([]byte, 32))} },
 		"begins or ends with white spac": func(c *guard.Webhook) { c.Scheme, c.Secrets = guard.GitHub, []string{plainWebhookSecret + "\n"} },
 	} {
 		c := guard.Webhook{Secrets: []string{webhookSecret}}

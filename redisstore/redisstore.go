@@ -41,6 +41,7 @@
 package redisstore
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -70,7 +71,7 @@ type Options struct {
 
 	// Secret keeps whoever reads the keys from guessing addresses and accounts.
 	//
-	// It has at least 16 bytes, the same ones in every instance. Without it the digests
+	// It has at least 16 bytes, not all zero, the same ones in every instance. Without it the digests
 	// are plain SHA-256, which hides nothing that can be enumerated.
 	Secret []byte
 
@@ -165,6 +166,8 @@ func (o Options) complete() (Options, error) {
 	}
 	if n := len(o.Secret); n > 0 && n < minSecret {
 		errs = append(errs, fmt.Errorf("redisstore: Secret has %d bytes: use at least %d", n, minSecret))
+	} else if n > 0 && len(bytes.Trim(o.Secret, "\x00")) == 0 {
+		errs = append(errs, errors.New("redisstore: Secret is all zeros: it was never filled"))
 	}
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout

@@ -376,6 +376,14 @@ func TestBadOptionsAreReportedTogether(t *testing.T) {
 	}
 }
 
+func TestASecretThatWasNeverFilled(t *testing.T) {
+	t.Parallel()
+	want := "redisstore: Secret is all zeros: it was never filled"
+	if _, err := redisstore.Connect("redis://localhost", redisstore.Options{Secret: make([]byte, 32)}); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestClientsThatWouldHoldRequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	addrs := map[string]string{"a": "127.0.0.1:1"}

@@ -222,6 +222,8 @@ func TestMistakes(t *testing.T) {
 		{name: "webhook secret without prefix", setting: "WEBHOOK_SECRET", value: encode(make([]byte, 32))},
 		{name: "webhook secret with only a prefix", setting: "WEBHOOK_SECRET", value: "whsec_"},
 		{name: "short webhook secret", setting: "WEBHOOK_SECRET", value: "whsec_" + encode(make([]byte, 23))},
+		{name: "webhook secret of zeros", setting: "WEBHOOK_SECRET", value: "whsec_" + encode(make([]byte, 32))},
+		{name: "a public key as the webhook secret", setting: "WEBHOOK_SECRET", value: "whpk_" + encode(bytes.Repeat([]byte{7}, 32))},
 		{name: "long webhook secret", setting: "WEBHOOK_SECRET", value: "whsec_" + encode(make([]byte, 65))},
 		{name: "webhook secret with a line end", setting: "WEBHOOK_SECRET", value: "whsec_" + encode(bytes.Repeat([]byte("hunter2"), 6)) + "\n"},
 		{name: "webhook secret with a line break of Windows", setting: "WEBHOOK_SECRET", value: "whsec_aHVu\r\n" + strings.Repeat("aHVu", 10)},

@@ -18,12 +18,8 @@ import (
 )
 
 const (
-	// The bounds of Standard Webhooks, in bytes.
-	webhookPrefix    = "whsec_"
-	minWebhookSecret = 24
-	maxWebhookSecret = 64
-
-	maxKeyFile = 64 << 10 // bytes
+	webhookPrefix = "whsec_"
+	maxKeyFile    = 64 << 10 // bytes
 )
 
 // secret is a value that must not be seen. However it is printed, logged or encoded, it is "[secret]"; string(s) shows it.
@@ -85,19 +81,15 @@ func (e *environment) webhookSecret(name string) secret {
 	if v == "" {
 		return randomKey()
 	}
-	const want = "write whsec_ and the output of: openssl rand -base64 32"
-	encoded, ok := strings.CutPrefix(v, webhookPrefix)
+	const instead = "; write whsec_ and the output of: openssl rand -base64 32"
+	encoded, ok := strings.CutPrefix(v, webhookPrefix) // without it, guard would take a public key, too
 	if !ok {
-		e.mistake(name, "does not start with %s; %s", webhookPrefix, want)
+		e.mistake(name, "does not start with %s%s", webhookPrefix, instead)
 		return nil
 	}
-	key, ok := decodeBase64(encoded)
-	switch {
-	case !ok:
-		e.mistake(name, "is not one line of standard base64 with padding after %s; %s", webhookPrefix, want)
-	case len(key) < minWebhookSecret || len(key) > maxWebhookSecret:
-		e.mistake(name, "has not %d to %d bytes; %s", minWebhookSecret, maxWebhookSecret, want)
-	}
+	_, err := guard.Signed(guard.Webhook{Secrets: []string{v}})
+	e.mistakesOf(name, err, instead)
+	key, _ := decodeBase64(encoded)
 	return key
 }
 

@@ -62,6 +62,9 @@ func (v *Verifier) addSecret(s string) error {
 	if err != nil {
 		return err
 	}
+	if len(bytes.Trim(mac, "\x00")) == 0 { // with it, anyone can sign
+		return errors.New("is all zeros: it was never filled")
+	}
 	for _, other := range v.macs {
 		if bytes.Equal(mac, other) {
 			return errDuplicate
