@@ -53,6 +53,7 @@ func TrustHeader(name string, proxies ...netip.Prefix) AddressSource {
 
 // ParsePrefixes reads addresses and CIDR prefixes such as "10.0.0.0/8".
 //
-// Entries may be comma-separated lists; empty ones are ignored. The error names
-// every mistake. A prefix that holds every address is one.
+// Each text may be a comma-separated list; an empty one, such as of a variable that
+// is not set, is an empty list. The error names every mistake. A prefix that holds
+// every address is one, and so is an empty entry, as in "10.0.0.0/8,".
 func ParsePrefixes(list ...string) ([]netip.Prefix, error) { return clientip.ParsePrefixes(list...) }

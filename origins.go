@@ -12,7 +12,8 @@ type Origins struct{ set origin.Set }
 
 // ParseOrigins reads exact origins such as "https://app.example".
 //
-// Entries may be comma-separated lists. The error names every entry that no
+// Each text may be a comma-separated list; an empty one, such as of a variable that
+// is not set, is an empty list. The error names every entry that is empty or that no
 // browser would send, with what to write instead.
 func ParseOrigins(list ...string) (Origins, error) {
 	set, err := origin.Parse(list...)

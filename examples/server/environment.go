@@ -54,27 +54,15 @@ func printable(v string) bool {
 }
 
 func (e *environment) prefixes(name string) []netip.Prefix {
-	prefixes, err := guard.ParsePrefixes(e.list(name))
+	prefixes, err := guard.ParsePrefixes(e.getenv(name))
 	e.mistakesOf(name, err, "")
 	return prefixes
 }
 
 func (e *environment) origins(name string) guard.Origins {
-	origins, err := guard.ParseOrigins(e.list(name))
+	origins, err := guard.ParseOrigins(e.getenv(name))
 	e.mistakesOf(name, err, "")
 	return origins
-}
-
-// list refuses empty entries, which guard skips: what was to stand there is missing.
-func (e *environment) list(name string) string {
-	v := e.getenv(name)
-	for entry := range strings.SplitSeq(v, ",") {
-		if v != "" && strings.TrimSpace(entry) == "" {
-			e.mistake(name, "has an empty entry; write one comma between two entries, and unset it for none")
-			break
-		}
-	}
-	return v
 }
 
 // mistakesOf notes each of the mistakes that guard found, and what to write instead where guard does not say.

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/routeguard/guard/internal/list"
 )
 
 // The shortest prefixes that can be trusted. 10.0.0.0/8 and fc00::/7 are the
@@ -17,24 +19,17 @@ const (
 
 // ParsePrefixes reads networks in CIDR notation and single addresses.
 //
-// Each entry of list may itself be a comma-separated list, as an environment
-// variable holds it; spaces around and empty entries are ignored. The order
+// Each text may be a comma-separated list, as [list.Parse] reads it. The order
 // is kept. The error lists every mistake and what to write instead; the
 // prefixes are nil then. What [Proxies] refuses is refused here.
-func ParsePrefixes(list ...string) ([]netip.Prefix, error) {
+func ParsePrefixes(texts ...string) ([]netip.Prefix, error) {
 	var prefixes []netip.Prefix
-	var errs []error
-	for _, item := range list {
-		for text := range strings.SplitSeq(item, ",") {
-			text = strings.TrimSpace(text)
-			if text == "" {
-				continue
-			}
-			p, err := parsePrefix(text)
-			prefixes, errs = append(prefixes, p), append(errs, err)
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
+	err := list.Parse(texts, func(text string) error {
+		p, err := parsePrefix(text)
+		prefixes = append(prefixes, p)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	return prefixes, nil

@@ -19,9 +19,10 @@ func TestParsePrefixes(t *testing.T) {
 		errs []string
 	}{
 		{name: "nothing is nothing"},
-		{name: "empty entries are ignored", list: []string{"", " , ,", "\t"}},
+		{name: "empty texts are nothing", list: []string{"", ""}},
+		{name: "empty entries", list: []string{"10.0.0.0/8,,x,"}, errs: []string{"entry 2 of 4 is empty", `"x" is neither`, "entry 4 of 4 is empty"}},
 		{name: "networks and addresses", list: []string{"10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "2001:db8::1"}, want: "10.0.0.0/8 192.0.2.1/32 2001:db8::/32 2001:db8::1/128"},
-		{name: "comma separated with spaces", list: []string{" 10.0.0.0/8 ,192.0.2.1,", "fd00::/8"}, want: "10.0.0.0/8 192.0.2.1/32 fd00::/8"},
+		{name: "comma separated with spaces", list: []string{" 10.0.0.0/8 ,192.0.2.1", "", "fd00::/8"}, want: "10.0.0.0/8 192.0.2.1/32 fd00::/8"},
 		{name: "a mapped address is the IPv4 one", list: []string{"::ffff:192.0.2.1"}, want: "192.0.2.1/32"},
 		{name: "a mapped network is the IPv4 one", list: []string{"::ffff:10.0.0.0/104"}, want: "10.0.0.0/8"},
 		{name: "the shortest networks", list: []string{"10.0.0.0/8", "fc00::/7"}, want: "10.0.0.0/8 fc00::/7"},

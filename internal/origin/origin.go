@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/routeguard/guard/internal/list"
 )
 
 // Set is a list of exact origins that may send besides the service's own.
@@ -24,23 +26,16 @@ type Set struct {
 //
 // An origin is http or https, a lower-case host in ASCII and a port unless it
 // is the scheme's default: https://app.example.com or http://localhost:3000.
-// Each entry of list may itself be a comma-separated list, as an environment
-// variable holds it; spaces around and empty entries are ignored. Anything
+// Each text may be a comma-separated list, as [list.Parse] reads it. Anything
 // that no browser would send is refused, since it would silently never match.
 // The error lists every mistake and what to write instead.
-func Parse(list ...string) (Set, error) {
+func Parse(texts ...string) (Set, error) {
 	var origins []string
-	var errs []error
-	for _, item := range list {
-		for text := range strings.SplitSeq(item, ",") {
-			text = strings.TrimSpace(text)
-			if text == "" {
-				continue
-			}
-			origins, errs = append(origins, text), append(errs, explain(text))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
+	err := list.Parse(texts, func(text string) error {
+		origins = append(origins, text)
+		return explain(text)
+	})
+	if err != nil {
 		return Set{}, err
 	}
 	slices.Sort(origins)

@@ -29,9 +29,10 @@ func TestParse(t *testing.T) {
 		errs []string
 	}{
 		{name: "nothing is the empty set"},
-		{name: "empty entries are ignored", list: []string{"", " , ,", "\t"}},
+		{name: "empty texts are nothing", list: []string{"", ""}},
+		{name: "empty entries", list: []string{"https://a.example,,x,"}, errs: []string{"entry 2 of 4 is empty", "is not scheme://host", "entry 4 of 4 is empty"}},
 		{name: "exact origins", list: []string{"https://app.example.com", "http://localhost:3000"}, want: []string{"http://localhost:3000", "https://app.example.com"}},
-		{name: "comma separated with spaces, twice the same", list: []string{" https://b.example , https://a.example,", "https://b.example"}, want: []string{"https://a.example", "https://b.example"}},
+		{name: "comma separated with spaces, twice the same", list: []string{" https://b.example , https://a.example", "", "https://b.example"}, want: []string{"https://a.example", "https://b.example"}},
 		{name: "punycode", list: []string{"https://xn--bcher-kva.example"}, want: []string{"https://xn--bcher-kva.example"}},
 		{name: "an underscore", list: []string{"https://my_app.example"}, want: []string{"https://my_app.example"}},
 		{name: "a final dot is another origin", list: []string{"https://app.example."}, want: []string{"https://app.example."}},
