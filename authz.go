@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 	"unicode"
@@ -279,18 +278,3 @@ func mustBe(maker string, checks ...check) {
 		}
 	}
 }
-
-// funcName is the name of a function for the checklist, such as "User.IsAdmin".
-func funcName(f any) string {
-	v := reflect.ValueOf(f)
-	if v.Kind() != reflect.Func || v.IsNil() {
-		return "?"
-	}
-	name := runtime.FuncForPC(v.Pointer()).Name()
-	name = name[strings.LastIndexByte(name, '/')+1:]
-	_, name, _ = strings.Cut(name, ".")
-	name = strings.TrimSuffix(name, "-fm")
-	return receiverless.Replace(name)
-}
-
-var receiverless = strings.NewReplacer("(*", "", ")", "")

@@ -157,7 +157,9 @@ type Step struct {
 	Parameter string `json:"parameter,omitempty"`
 	// UUID tells that guard.ParseUUID parses the parameter: one spelling, in lower case.
 	UUID bool `json:"uuid,omitempty"`
-	// Rule is the function that decides: owns, Within's load, or authorize.
+	// Rule is the function that decides: owns, Within's load, or authorize. Like other
+	// functions here, what may("edit") returned goes by the name of may, and a literal
+	// by that of the function that it stands in, with a number: routes.func3.
 	Rule string `json:"rule"`
 	// Resource is the Go type of what is loaded.
 	Resource string `json:"resource"`
