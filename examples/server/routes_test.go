@@ -435,6 +435,9 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 			t.Errorf("%s: got %d %v", path, r.status, r.header)
 		}
 	}
+	if r := s.do(t, "GET", "/readyz?probe=1", ""); r.status != 400 { // as the README tells who sets a probe up
+		t.Errorf("/readyz with a query: got %d, want 400", r.status)
+	}
 }
 
 func TestADatabaseThatFails(t *testing.T) {
