@@ -53,6 +53,7 @@ type Fixtures struct {
 	Sign func(r *http.Request, body []byte, at time.Time)
 
 	// SignOut is the pattern of the route that ends a session, such as "POST /logout".
+	// The credential must then be refused there, and wherever it could read before.
 	SignOut string
 
 	// Never are texts that no response may hold, such as keys and password hashes.

@@ -20,12 +20,24 @@ func article(c checklist.Credential) string {
 func (r *request) credentialsOf(route checklist.Route) []checklist.Credential {
 	var found []checklist.Credential
 	for _, c := range route.Who.Credentials {
-		name := map[string]string{"bearer": "Authorization", "cookie": "Cookie", "apikey": c.Name}[c.Kind]
-		if name != "" && r.header.Get(name) != "" {
+		if name := headerOf(c); name != "" && r.header.Get(name) != "" {
 			found = append(found, c)
 		}
 	}
 	return found
+}
+
+// headerOf names the header field that a credential is in, or "" for a signature.
+func headerOf(c checklist.Credential) string {
+	return map[string]string{"bearer": "Authorization", "cookie": "Cookie", "apikey": c.Name}[c.Kind]
+}
+
+// presented is the credential that a request carries, with its field, or "".
+func (r *request) presented(route checklist.Route) string {
+	for _, c := range r.credentialsOf(route) {
+		return headerOf(c) + ": " + r.header.Get(headerOf(c))
+	}
+	return ""
 }
 
 // as makes a request somebody else's.
@@ -96,12 +108,23 @@ func (a *attack) twice(by caller) {
 	}
 }
 
-// signedOut checks that a credential is worth nothing after it signed out.
+// signedOut checks that a credential is worth nothing after it signed out: where it did,
+// and where it was seen to read before.
 func (a *attack) signedOut(r *request) {
 	again := r.clone()
 	a.count++
 	if got := a.s.do(a.route, again); got.ok() {
 		a.found("the credential that signed out is still accepted: %s", got)
+	}
+	for _, v := range a.s.seen.views {
+		read, err := a.s.valid(v.route, v.by)
+		if err != nil || v.route.Who.Optional || read.presented(v.route) != r.presented(a.route) {
+			continue
+		}
+		a.count++
+		if got := a.s.do(v.route, read); got.ok() {
+			a.found("the credential that signed out is still accepted on %s: %s", v.route.Pattern, got)
+		}
 	}
 }
 
@@ -199,6 +222,9 @@ var forgeries = []struct {
 	{"made up", func(string) string { return marker }},
 	{"cut", func(good string) string { return good[:len(good)/2] }},
 	{"tampered with", tampered},
+	// A cache that knows sessions by a part of their credential takes what has that part.
+	{"changed in front", func(good string) string { return replaced(good, 0) }},
+	{"changed in the middle", func(good string) string { return replaced(good, len(good)/2) }},
 	{"unsigned", func(good string) string {
 		parts := strings.Split(good, ".")
 		if len(parts) != 3 {
@@ -209,9 +235,11 @@ var forgeries = []struct {
 }
 
 // tampered changes a character before the last few, whose bits may not all count.
-func tampered(good string) string {
-	i := len(good) - 4
-	if i < 0 {
+func tampered(good string) string { return replaced(good, len(good)-4) }
+
+// replaced changes character i, where there is one.
+func replaced(good string, i int) string {
+	if i < 0 || i >= len(good) {
 		return ""
 	}
 	c := "A"
