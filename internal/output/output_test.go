@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -116,8 +117,7 @@ type (
 		Name string
 		Left *tree
 	}
-	mutual  struct{ Others []mutual }
-	nothing struct{ hidden int }
+	mutual struct{ Others []mutual }
 
 	// Embedded is exported: only so are its fields those of the struct around it.
 	Embedded struct{ A int }
@@ -156,7 +156,7 @@ func TestWhatIsNotPlainIsForTheLibrary(t *testing.T) {
 		"a type that contains itself": reflect.TypeFor[tree](),
 		"a type that lists itself":    reflect.TypeFor[mutual](),
 		"a struct without fields":     reflect.TypeFor[struct{}](),
-		"a struct with hidden fields": reflect.TypeFor[nothing](),
+		"a struct with hidden fields": reflect.TypeFor[sync.Mutex](),
 		"an embedded struct":          reflect.TypeFor[struct{ Embedded }](),
 		"a named embedded struct": reflect.TypeFor[struct {
 			tree `json:"tree"`
