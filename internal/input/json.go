@@ -117,11 +117,11 @@ func (d *jsonDecoder) startSyntax() {
 
 // syntax reports what jsontext refused. The problem is the whole body's, whose other parts mean nothing without it.
 func (d *jsonDecoder) syntax(err error) bool {
-	p := badJSON
-	switch {
-	case errors.Is(err, jsontext.ErrDuplicateName):
+	if _, duplicate := duplicated(err); duplicate {
 		return d.fail(duplicateName)
-	case !utf8.Valid(d.body):
+	}
+	p := badJSON
+	if !utf8.Valid(d.body) {
 		p = notUTF8
 	}
 	d.path = d.path[:0]
@@ -200,13 +200,22 @@ func (d *jsonDecoder) object(n *structNode, v reflect.Value) bool {
 
 // nameError reports a bad member name. A repeated one is named when it is one of the developer's.
 func (d *jsonDecoder) nameError(n *structNode, err error) bool {
-	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok && errors.Is(err, jsontext.ErrDuplicateName) {
-		if f, known := n.byName[syntactic.JSONPointer.LastToken()]; known {
+	if at, duplicate := duplicated(err); duplicate {
+		if f, known := n.byName[at.LastToken()]; known {
 			d.path = append(d.path, frame{field: f})
 			return d.fail(duplicateField)
 		}
 	}
 	return d.syntax(err)
+}
+
+// duplicated reports whether err is about a repeated member name, and where that stands.
+func duplicated(err error) (jsontext.Pointer, bool) {
+	syntactic, ok := errors.AsType[*jsontext.SyntacticError](err)
+	if !ok || syntactic.Err != jsontext.ErrDuplicateName {
+		return "", false
+	}
+	return syntactic.JSONPointer, true
 }
 
 // mismatch is the problem of a value that is not of the JSON kind that a node wants.

@@ -64,11 +64,27 @@ type frame struct {
 	entry bool
 }
 
-// found is a violation with its place in struct order.
+// found is a violation that is not worded yet, with its place in struct order.
 type found struct {
-	Violation
-	order []int // cut from the collector's orders
-	body  bool
+	pointer  string
+	problem  *problem
+	entry    bool // it is in an entry of a map, which the pointer does not show
+	body     bool
+	from, to int // its order among the collector's orders
+}
+
+// message words the problem for what the pointer names.
+func (f *found) message() string {
+	if f.entry {
+		return "has an entry that " + f.problem.message
+	}
+	return f.problem.message
+}
+
+// same reports whether two violations would tell the caller the same.
+func (f *found) same(other *found) bool {
+	return f.pointer == other.pointer && f.entry == other.entry && f.problem.code == other.problem.code &&
+		f.problem.message == other.problem.message
 }
 
 // collector gathers violations up to MaxViolations.
@@ -86,48 +102,43 @@ type collector struct {
 // release forgets what was gathered.
 func (c *collector) release() {
 	clear(c.list)
-	*c = collector{list: c.list[:0], orders: c.orders[:0]}
+	c.list, c.orders = c.list[:0], c.orders[:0]
+	c.full, c.bodyless, c.hard, c.malformed = false, false, false, false
 }
 
 // add records a problem at the end of path and reports whether there is room for more.
 func (c *collector) add(path []frame, p *problem) bool {
 	inBody := len(path) == 0 && !c.bodyless || len(path) > 0 && path[0].field.inBody()
 	c.hard = c.hard || inBody && !p.soft
-	c.malformed = c.malformed || !p.rule
-	if len(c.list) >= MaxViolations {
-		c.full = true
-		return false
-	}
-	v := Violation{Pointer: pointer(path), Code: p.code, Message: p.message, Param: p.param}
+	v := found{pointer: pointer(path), problem: p, entry: inEntry(path), body: inBody}
 	if len(path) == 0 && c.bodyless {
-		v.Pointer = string(FromQuery)
+		v.pointer = string(FromQuery)
 	}
-	if inEntry(path) {
-		v.Message = "has an entry that " + v.Message
-	}
-	for _, old := range c.list {
-		if old.Pointer == v.Pointer && old.Code == v.Code && old.Message == v.Message {
-			return true
-		}
-	}
-	start := len(c.orders)
-	c.orders = appendOrder(c.orders, path)
-	c.list = append(c.list, found{Violation: v, order: c.orders[start:], body: inBody})
-	return true
+	return c.keep(v, path)
 }
 
 // addParameters records a problem of a whole source, such as "query".
 func (c *collector) addParameters(source Source, p *problem) {
-	c.malformed = true
+	c.keep(found{pointer: string(source), problem: p}, nil)
+}
+
+// keep keeps a violation unless the same is there already, and reports whether there is room for more.
+func (c *collector) keep(v found, path []frame) bool {
+	c.malformed = c.malformed || !v.problem.rule
 	if len(c.list) >= MaxViolations {
 		c.full = true
-		return
+		return false
 	}
-	v := Violation{Pointer: string(source), Code: p.code, Message: p.message, Param: p.param}
-	if slices.ContainsFunc(c.list, func(old found) bool { return old.Violation == v }) {
-		return
+	for i := range c.list {
+		if c.list[i].same(&v) {
+			return true
+		}
 	}
-	c.list = append(c.list, found{Violation: v})
+	v.from = len(c.orders)
+	c.orders = appendOrder(c.orders, path)
+	v.to = len(c.orders)
+	c.list = append(c.list, v)
+	return true
 }
 
 // refused reports whether something was already recorded where a rule is broken. Which entry of a map it was is not known.
@@ -137,8 +148,9 @@ func (c *collector) refused(path []frame) bool {
 
 // has reports whether something was recorded at exactly this place, or above it in the body.
 func (c *collector) has(at string) bool {
-	for _, old := range c.list {
-		if old.Pointer == at || strings.HasPrefix(old.Pointer, "/") && strings.HasPrefix(at, old.Pointer+"/") {
+	for i := range c.list {
+		old := c.list[i].pointer
+		if old == at || strings.HasPrefix(old, "/") && strings.HasPrefix(at, old+"/") {
 			return true
 		}
 	}
@@ -150,25 +162,30 @@ func (c *collector) failure() *Failure {
 	if len(c.list) == 0 {
 		return nil
 	}
-	// A map is visited in random order: its violations are sorted by text, so that one request has one answer.
-	slices.SortStableFunc(c.list, func(a, b found) int {
-		return cmp.Or(slices.Compare(a.order, b.order), cmp.Compare(a.Pointer, b.Pointer), cmp.Compare(a.Message, b.Message))
-	})
+	slices.SortStableFunc(c.list, c.compare)
 	// Most refusals have one violation: it and the Failure are one allocation.
 	var made struct {
 		Failure
 		one [1]Violation
 	}
-	f := &made.Failure
-	*f = failureParameters
+	f, kind := &made.Failure, &failureParameters
 	f.Rules, f.Violations = !c.malformed, slices.Grow(made.one[:0], len(c.list))
-	for _, v := range c.list {
-		f.Violations = append(f.Violations, v.Violation)
+	for i := range c.list {
+		v := &c.list[i]
+		f.Violations = append(f.Violations, Violation{Pointer: v.pointer, Code: v.problem.code, Message: v.message(), Param: v.problem.param})
 		if v.body {
-			f.Code, f.Title = failureBody.Code, failureBody.Title
+			kind = &failureBody
 		}
 	}
+	f.Status, f.Code, f.Title = kind.Status, kind.Code, kind.Title
 	return f
+}
+
+// compare orders violations as their fields stand in the struct. A map is visited in random order: its violations are sorted
+// by text, so that one request has one answer.
+func (c *collector) compare(a, b found) int {
+	return cmp.Or(slices.Compare(c.orders[a.from:a.to], c.orders[b.from:b.to]), cmp.Compare(a.pointer, b.pointer),
+		cmp.Compare(a.message(), b.message()))
 }
 
 // pointer renders a path. It stops at the first entry of a map, since a key is the caller's text.
