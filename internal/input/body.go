@@ -20,7 +20,14 @@ type scratch struct {
 	path []frame
 }
 
-func newScratch() *scratch { return &scratch{buf: make([]byte, 0, 4<<10)} }
+func newScratch() *scratch { return scratchWith(make([]byte, 0, 4<<10)) }
+
+// scratchWith returns a scratch that reads bodies into buf.
+func scratchWith(buf []byte) *scratch {
+	s := &scratch{buf: buf}
+	s.json.out = &s.out
+	return s
+}
 
 // takeScratch returns a scratch that holds nothing of another request.
 func (p *Plan) takeScratch() *scratch { return p.pool.Get().(*scratch) }
@@ -34,7 +41,7 @@ func (p *Plan) putScratch(s *scratch) {
 	s.path = s.path[:0]
 	if cap(s.buf) > maxOwnBuffer {
 		giveLarge(s.buf)
-		s = &scratch{buf: s.own}
+		s = scratchWith(s.own)
 	}
 	s.buf = s.buf[:0]
 	p.pool.Put(s)

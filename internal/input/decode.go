@@ -133,7 +133,6 @@ func (d *decoding) jsonBody(ctx context.Context) *Failure {
 		}
 		d.read = true
 	}
-	s.json.out = &s.out
 	s.json.decode(s.buf, p.root, d.v)
 	return nil
 }

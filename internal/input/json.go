@@ -38,9 +38,10 @@ type jsonDecoder struct {
 	body    []byte
 	path    []frame
 	scratch []byte
-	texts   []string // made and not yet pointed to
-	budget  int      // JSON values left for the any field being decoded
-	out     *collector
+	texts   []string   // made together
+	used    int        // how many of texts are pointed to
+	budget  int        // JSON values left for the any field being decoded
+	out     *collector // the scratch's own
 }
 
 // decode decodes a whole body into the struct v.
@@ -72,7 +73,7 @@ func (d *jsonDecoder) decode(body []byte, n *structNode, v reflect.Value) {
 // release forgets the body. What dec still holds of it is wiped with the scratch, and decode resets it before it reads.
 func (d *jsonDecoder) release() {
 	d.src = bytes.Buffer{}
-	d.body, d.out, d.texts = nil, nil, nil
+	d.body, d.texts, d.used = d.body[:0], nil, 0
 	clear(d.path[:cap(d.path)])
 	clear(d.scratch[:cap(d.scratch)])
 	d.path, d.scratch = d.path[:0], d.scratch[:0]
@@ -174,21 +175,21 @@ func (d *jsonDecoder) object(n *structNode, v reflect.Value) bool {
 	if !d.open() {
 		return false
 	}
-	for {
+	for next := 0; ; {
 		if more, ok := d.more('}'); !more {
 			return ok
 		}
-		name, err := d.name()
+		f, err := d.member(n, next)
 		if err != nil {
 			return d.nameError(n, err)
 		}
-		f, known := n.byName[string(name)]
-		if !known {
+		if f == nil {
 			if !d.note(unknownField) {
 				return false
 			}
 			continue
 		}
+		next = f.slot + 1
 		d.path = append(d.path, frame{field: f})
 		d.budget = f.any
 		if !d.value(f.node, f.in(v)) {
@@ -196,6 +197,23 @@ func (d *jsonDecoder) object(n *structNode, v reflect.Value) bool {
 		}
 		d.path = d.path[:len(d.path)-1]
 	}
+}
+
+// member reads the next member name of an object and finds its field, nil where there is none. Most bodies have them in the
+// order of the struct, so that the one at next is tried first.
+func (d *jsonDecoder) member(n *structNode, next int) (*field, error) {
+	raw, err := d.dec.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	if next < len(n.members) && n.members[next].name == string(raw[1:len(raw)-1]) {
+		return n.members[next], nil // no name has a character that JSON escapes
+	}
+	name, err := d.unquote(raw)
+	if err != nil {
+		return nil, err
+	}
+	return n.byName[string(name)], nil
 }
 
 // nameError reports a bad member name. A repeated one is named when it is one of the developer's.
@@ -327,11 +345,11 @@ func (d *jsonDecoder) pointer(n *node, v reflect.Value) bool {
 		v.Set(p)
 		return d.value(n.elem, p.Elem())
 	}
-	if len(d.texts) == 0 {
-		d.texts = make([]string, n.batch)
+	if d.used == len(d.texts) {
+		d.texts, d.used = make([]string, n.batch), 0
 	}
-	p := reflect.ValueOf(&d.texts[0])
-	d.texts = d.texts[1:]
+	p := reflect.ValueOf(&d.texts[d.used])
+	d.used++
 	v.Set(p)
 	return d.value(n.elem, p.Elem())
 }

@@ -141,8 +141,8 @@ func (c *compiler) nestedStruct(t reflect.Type, at string) *structNode {
 		if other := s.byName[f.name]; other != nil {
 			c.mistake(at+"."+f.goPath, "json:%q is also the source of %s: write another name", f.name, other.goPath)
 		}
-		f.slot = len(s.byName)
-		s.byName[f.name] = f
+		f.slot, s.byName[f.name] = len(s.members), f
+		s.members = append(s.members, f)
 	}
 	s.batchTexts()
 	c.hooks(s)

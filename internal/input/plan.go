@@ -168,9 +168,10 @@ func (f *field) in(v reflect.Value) reflect.Value {
 
 // structNode is a compiled struct: its own fields and those of the structs embedded in it.
 type structNode struct {
-	typ    reflect.Type
-	fields []*field
-	byName map[string]*field // body fields by the caller's name
+	typ     reflect.Type
+	fields  []*field
+	byName  map[string]*field // body fields by the caller's name
+	members []*field          // the same by slot
 	// embedded are the structs that it flattens and that have rules of their own.
 	embedded []*field
 	opaque   bool // validator judges one of the embedded structs otherwise than its fields one by one
@@ -245,8 +246,8 @@ func (c *compiler) place(s *structNode, f *field) {
 	case FromHeader:
 		p.header = append(p.header, f)
 	default:
-		f.slot = len(s.byName)
-		s.byName[f.name] = f
+		f.slot, s.byName[f.name] = len(s.members), f
+		s.members = append(s.members, f)
 	}
 	if f.file != nil {
 		p.files = append(p.files, f)

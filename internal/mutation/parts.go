@@ -585,7 +585,7 @@ var payloads = []mutation{
 	},
 	{
 		id: "pool-large-decoder-kept", file: "internal/input/body.go",
-		old:  "s = &scratch{buf: s.own}",
+		old:  "s = scratchWith(s.own)",
 		new:  "s.buf, s.own = s.own, nil",
 		rule: "what decoding a large body took is not kept",
 	},
@@ -724,7 +724,7 @@ var payloads = []mutation{
 	},
 	{
 		id: "body-text-shared", file: "internal/input/json.go",
-		old:  "\td.texts = d.texts[1:]\n",
+		old:  "\td.used++\n",
 		new:  "",
 		rule: "each field has a text of its own",
 	},
