@@ -42,6 +42,8 @@ const (
 	maxPooledBuffer = 1<<20 + 1
 	// maxBatch is how many strings are made at once, of which a small body may not need all.
 	maxBatch = 8
+	// maxWords is how many words of a oneof rule a text is compared with before it is copied.
+	maxWords = 8
 	// believedTimes is how many times what has come of a body a buffer for the rest of it may hold.
 	believedTimes = 16
 	// fileMemory is how much of one upload stays in memory; the rest goes to a temporary file.

@@ -331,11 +331,21 @@ func (d *jsonDecoder) scalar(n *node, v reflect.Value) bool {
 	if d.out.hard && n.op == opString && len(n.checks) == 0 {
 		return true // the body is refused already: nobody will read the text
 	}
-	// The conversion copies: a decoded string never aliases the pooled buffer.
+	// The string is a copy: it never aliases the pooled buffer.
 	if n.op == opBytes {
 		return d.noted(n.setBase64(v, string(text)))
 	}
-	return d.noted(n.setText(v, string(text)))
+	return d.noted(n.setText(v, n.copied(text)))
+}
+
+// copied makes a string of text. For a word that a rule expects there is one already.
+func (n *node) copied(text []byte) string {
+	for _, w := range n.words {
+		if w == string(text) {
+			return w
+		}
+	}
+	return string(text)
 }
 
 // pointer decodes a value into a new variable.

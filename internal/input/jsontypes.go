@@ -8,7 +8,7 @@ func (c *compiler) jsonNode(t reflect.Type, opts nodeOptions, at string) *node {
 		c.mistake(at, "%s: keeps the caller's spelling: write int64, float64 or string", t)
 		return nil
 	}
-	n := &node{typ: t, norm: opts.norm, checks: opts.level.checks()}
+	n := &node{typ: t, norm: opts.norm, checks: opts.level.checks(), words: opts.level.words()}
 	if o, ok := leaf(t); ok {
 		return c.jsonLeaf(n, o, opts, at)
 	}

@@ -145,6 +145,22 @@ func (l *level) dive() *level {
 	return l.items
 }
 
+// words returns the texts that a oneof rule allows, where they are few: what is one of them need not be copied out of a body.
+func (l *level) words() []string {
+	if l == nil {
+		return nil
+	}
+	for _, t := range l.tokens {
+		if len(t.alts) != 1 || t.alts[0].tag != "oneof" {
+			continue
+		}
+		if words := splitWords(t.alts[0].param); len(words) <= maxWords {
+			return words
+		}
+	}
+	return nil
+}
+
 // checks returns what must hold for text before validator judges it.
 func (l *level) checks() []check {
 	if l == nil {

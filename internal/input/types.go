@@ -49,8 +49,9 @@ type node struct {
 	st     *structNode
 	max    int // items, entries, or JSON values
 	norm   normalizer
-	checks []check // on text, before the validator sees it
-	batch  int     // of a *string in a JSON body: how many strings to make at once
+	checks []check  // on text, before the validator sees it
+	words  []string // texts that a rule expects
+	batch  int      // of a *string in a JSON body: how many strings to make at once
 
 	hasHook bool // the type, which is no struct, has a Validate method
 	hooked  bool // it or something below it has
