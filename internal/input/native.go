@@ -2,6 +2,7 @@ package input
 
 import (
 	"context"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -213,37 +214,44 @@ func nativeRuleOf(t token, n *node, v *validator.Validate) func(context.Context,
 
 // nativeComparison compares a number, or the length of a string or slice, with a constant.
 func nativeComparison(rule alternative, n *node) func(context.Context, reflect.Value) bool {
-	if n.op == opUint || n.op == opFloat {
-		return nil // rare, and each of the kinds would need a comparison of its own
-	}
 	limit, err := strconv.ParseInt(rule.param, 0, 64)
-	if err != nil {
+	low, high := between(rule.tag, limit)
+	if err != nil || low > high {
 		return nil
 	}
-	var measure func(reflect.Value) int64
 	switch n.op {
 	case opString:
-		measure = func(v reflect.Value) int64 { return length(v.String(), limit) }
+		return func(_ context.Context, v reflect.Value) bool {
+			characters := length(v.String(), limit)
+			return low <= characters && characters <= high
+		}
 	case opInt:
-		measure = reflect.Value.Int
+		return func(_ context.Context, v reflect.Value) bool { return low <= v.Int() && v.Int() <= high }
 	case opSlice:
-		measure = func(v reflect.Value) int64 { return int64(v.Len()) }
-	default:
-		return nil
-	}
-	switch rule.tag {
-	case "min", "gte":
-		return func(_ context.Context, v reflect.Value) bool { return measure(v) >= limit }
-	case "max", "lte":
-		return func(_ context.Context, v reflect.Value) bool { return measure(v) <= limit }
-	case "gt":
-		return func(_ context.Context, v reflect.Value) bool { return measure(v) > limit }
-	case "lt":
-		return func(_ context.Context, v reflect.Value) bool { return measure(v) < limit }
-	case "len":
-		return func(_ context.Context, v reflect.Value) bool { return measure(v) == limit }
+		return func(_ context.Context, v reflect.Value) bool { return low <= int64(v.Len()) && int64(v.Len()) <= high }
 	}
 	return nil
+}
+
+// between returns the least and the largest number that a comparison with limit allows. Of another rule, and of a comparison
+// that no number passes, the least is above the largest.
+func between(tag string, limit int64) (low, high int64) {
+	low, high = math.MinInt64, math.MaxInt64
+	switch {
+	case tag == "min", tag == "gte":
+		low = limit
+	case tag == "max", tag == "lte":
+		high = limit
+	case tag == "gt" && limit < high:
+		low = limit + 1
+	case tag == "lt" && limit > low:
+		high = limit - 1
+	case tag == "len":
+		low, high = limit, limit
+	default:
+		low, high = high, low
+	}
+	return low, high
 }
 
 // length returns the number of characters of s, or another number on the same side of limit: most texts, and the largest ones,
@@ -257,7 +265,13 @@ func length(s string, limit int64) int64 {
 	case least > limit:
 		return least
 	}
-	return int64(utf8.RuneCountInString(s))
+	count := int64(0)
+	for range s {
+		if count++; count > limit {
+			break
+		}
+	}
+	return count
 }
 
 // nativeRun is one walk over a decoded struct, which records what it breaks.

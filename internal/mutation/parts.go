@@ -658,14 +658,14 @@ var payloads = []mutation{
 	},
 	{
 		id: "rules-native-min", file: "internal/input/native.go",
-		old:  `return measure(v) >= limit }`,
-		new:  `return measure(v) >= limit-1 }`,
+		old:  "\t\tlow = limit\n",
+		new:  "\t\tlow = limit - 1\n",
 		rule: "min is a bound, also where it is compiled",
 	},
 	{
 		id: "rules-native-max", file: "internal/input/native.go",
-		old:  `return measure(v) <= limit }`,
-		new:  `return measure(v) <= limit+1 }`,
+		old:  "\t\thigh = limit\n",
+		new:  "\t\thigh = limit + 1\n",
 		rule: "max is a bound, also where it is compiled",
 	},
 	{
