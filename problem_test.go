@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"testing"
+
+	"github.com/routeguard/guard/internal/input"
 )
 
 // What is made once says what would be made for each request, and a copy with other
@@ -17,11 +19,17 @@ func TestHeadOfAnErrorIsThatOfItsWords(t *testing.T) {
 		change(&e)
 		return &e
 	}
+	wrongBody := input.Failure{Status: http.StatusBadRequest, Code: input.BodyCode, Title: input.BodyTitle, Rules: true,
+		Violations: []input.Violation{{Pointer: "/a", Code: "min", Message: "is short"}}}
+	wrongQuery := input.Failure{Status: http.StatusBadRequest, Code: "invalid_parameters", Title: "Invalid request parameters."}
 	for _, tt := range []struct {
 		name string
 		of   *Error
 	}{
 		{name: "the library's own", of: refuseNotFound},
+		{name: "a wrong body", of: (&Responder{}).invalid(&wrongBody)},
+		{name: "a wrong body with another status", of: (&Responder{InvalidStatus: http.StatusUnprocessableEntity}).invalid(&wrongBody)},
+		{name: "a wrong query", of: (&Responder{}).invalid(&wrongQuery)},
 		{name: "with a cause", of: refuseNotFound.Because(ErrNotFound)},
 		{name: "another status", of: changed(func(e *Error) { e.Status = http.StatusGone })},
 		{name: "another code", of: changed(func(e *Error) { e.Code = "gone" })},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
 
@@ -248,6 +249,9 @@ func (d *Decoder[T]) decode(ctx context.Context, x *exchange, dst *T) (*input.Bo
 	return nil, x.tell.invalid(f)
 }
 
+// refuseBody has the head of most refusals of input.
+var refuseBody = ownRefusal(http.StatusBadRequest, input.BodyCode, input.BodyTitle)
+
 // invalid turns what is wrong with the input into the refusal.
 func (t *Responder) invalid(f *input.Failure) *Error {
 	if f.Status >= 500 {
@@ -259,7 +263,8 @@ func (t *Responder) invalid(f *input.Failure) *Error {
 		one [1]FieldError
 	}
 	e := &made.Error
-	*e = Error{Status: f.Status, Code: f.Code, Message: f.Title, closeConn: f.CloseConn, cause: f.Cause}
+	*e = Error{Status: f.Status, Code: f.Code, Message: f.Title, closeConn: f.CloseConn, cause: f.Cause,
+		head: refuseBody.head}
 	if f.Rules && t.InvalidStatus != 0 {
 		e.Status = t.InvalidStatus
 	}

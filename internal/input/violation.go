@@ -32,9 +32,15 @@ type Violation struct {
 	Param string
 }
 
+// BodyCode and BodyTitle are the code and the title of a wrong body, which is what most failures are.
+const (
+	BodyCode  = "invalid_body"
+	BodyTitle = "Invalid request body."
+)
+
 // The public codes and titles of failures.
 var (
-	failureBody       = Failure{Status: http.StatusBadRequest, Code: "invalid_body", Title: "Invalid request body."}
+	failureBody       = Failure{Status: http.StatusBadRequest, Code: BodyCode, Title: BodyTitle}
 	failureParameters = Failure{Status: http.StatusBadRequest, Code: "invalid_parameters", Title: "Invalid request parameters."}
 	failureUnexpected = Failure{Status: http.StatusBadRequest, Code: "unexpected_body", Title: "This request takes no body."}
 	failureIncomplete = Failure{Status: http.StatusBadRequest, Code: "incomplete_body", Title: "Incomplete request body.", CloseConn: true}
