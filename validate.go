@@ -238,9 +238,11 @@ func (d *Decoder[T]) keepBody() {
 // decode is stage 6. The body is to be closed when the request ends.
 func (d *Decoder[T]) decode(ctx context.Context, x *exchange, dst *T) (*input.Body, error) {
 	body, f := d.plan.Decode(ctx, x.w, x.r, dst)
-	switch {
-	case f == nil:
+	if f == nil {
 		return body, nil
+	}
+	defer f.Release()
+	switch {
 	case f.Status >= 500 && ctx.Err() == context.Canceled: // a Validate method asked a store
 		return nil, canceled(ctx, f.Cause)
 	case f.Status >= 500 && errors.Is(f.Cause, context.DeadlineExceeded):

@@ -100,10 +100,13 @@ func TestPooledBuffersAreWiped(t *testing.T) {
 			p.pool = &sync.Pool{New: func() any { return s }}
 			plan.pool = p.pool
 			var v secretBody
-			body, _ := plan.Decode(context.Background(), httptest.NewRecorder(), r, &v)
+			body, fail := plan.Decode(context.Background(), httptest.NewRecorder(), r, &v)
 			body.Close()
+			if fail != nil {
+				fail.Release()
+			}
 			if bytes.Contains(s.buf[:cap(s.buf)], []byte("secret")) || bytes.Contains(s.json.scratch[:cap(s.json.scratch)], []byte("secret")) ||
-				len(s.out.list) > 0 || len(s.json.body) > 0 || s.json.texts != nil {
+				len(s.out.list)+len(s.out.worded)+len(s.json.body)+len(s.json.texts) > 0 {
 				t.Errorf("%s: the pool keeps the request", name)
 			}
 		}

@@ -80,7 +80,7 @@ func (d *decoding) run(ctx context.Context, dst any) *Failure {
 		return fail
 	}
 	if s.out.hard {
-		return s.out.failure()
+		return d.failure()
 	}
 	if p.rules {
 		if err := p.judge(ctx, dst, s); err != nil {
@@ -88,14 +88,24 @@ func (d *decoding) run(ctx context.Context, dst any) *Failure {
 		}
 	}
 	if len(s.out.list) > 0 {
-		return s.out.failure()
+		return d.failure()
 	}
 	if p.root.hooked {
 		if err := p.runHooks(ctx, d.v, &s.out); err != nil {
 			return failureInternal.with(err)
 		}
 	}
-	return s.out.failure()
+	return d.failure()
+}
+
+// failure returns what was gathered, or nil, and leaves the scratch that it is part of to it.
+func (d *decoding) failure() *Failure {
+	f := d.scratch.out.failure()
+	if f != nil {
+		f.plan, f.scratch = d.plan, d.scratch
+		d.scratch = nil
+	}
+	return f
 }
 
 // body decodes the body as the plan's kind asks.

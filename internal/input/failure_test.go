@@ -157,3 +157,33 @@ func TestRawBodyErrors(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// TestFailureStandsUntilItIsReleased: what was refused of one request is not what is refused of another, and a released
+// failure shows nothing in the next one.
+func TestFailureStandsUntilItIsReleased(t *testing.T) {
+	t.Parallel()
+	type in struct {
+		A int `json:"a" validate:"max=3"`
+		B int `json:"b" validate:"max=3"`
+	}
+	p := compile[in](t, input.Config{Kind: input.JSON})
+	bodies := []string{`{"a":9}`, `{"b":9}`, `{"a":"x","b":null}`, `{"a":9,"b":9}`, `{"c":1}`, `{`}
+	wants := []string{
+		"400 invalid_body: /a=max", "400 invalid_body: /b=max", "400 invalid_body: /a=type, /b=null",
+		"400 invalid_body: /a=max, /b=max", "400 invalid_body: =unknown_field", "400 invalid_body: =syntax",
+	}
+	kept := make([]*input.Failure, 60)
+	for i := range kept {
+		_, kept[i] = decode[in](t, p, jsonRequest(bodies[i%len(bodies)]))
+		_, other := decode[in](t, p, jsonRequest(bodies[(i+1)%len(bodies)]))
+		if got, want := verdict(other), wants[(i+1)%len(wants)]; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		other.Release()
+	}
+	for i, fail := range kept {
+		if got, want := verdict(fail), wants[i%len(wants)]; got != want {
+			t.Errorf("later: got %s, want %s", got, want)
+		}
+	}
+}

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Failure says why a request was refused. Everything but Cause may be shown to the caller.
+// Failure says why a request was refused. Everything but Cause may be shown to the caller. It is valid until Release.
 type Failure struct {
 	Status     int         // an HTTP status
 	Code       string      // a stable snake_case code
@@ -17,6 +17,17 @@ type Failure struct {
 	CloseConn  bool        // the connection must not be reused: an unread body may still be on it
 	Rules      bool        // what is wrong are broken rules alone: the form of the input is not
 	Cause      error       // for the log; nil when Code says it all; never contains what the caller sent
+
+	plan    *Plan
+	scratch *scratch // that the Failure and its Violations are part of; nil when they stand alone
+}
+
+// Release gives the memory of a Failure back for another request. Neither the Failure nor its Violations may be used
+// afterwards. A Failure that is not released is left to the garbage collector.
+func (f *Failure) Release() {
+	if f.scratch != nil {
+		f.plan.putScratch(f.scratch)
+	}
 }
 
 // Violation says what is wrong with one field. It never contains a value that the caller sent.
@@ -103,10 +114,16 @@ type collector struct {
 	hard     bool // the body or the query was not decoded completely, so that rules cannot be judged
 	// malformed says that something other than a declared rule was broken.
 	malformed bool
+	told      Failure
+	worded    []Violation // of told
 }
 
 // release forgets what was gathered.
 func (c *collector) release() {
+	if len(c.worded) > 0 {
+		clear(c.worded)
+		c.told, c.worded = Failure{}, c.worded[:0]
+	}
 	clear(c.list)
 	c.list, c.orders = c.list[:0], c.orders[:0]
 	c.full, c.bodyless, c.hard, c.malformed = false, false, false, false
@@ -163,28 +180,22 @@ func (c *collector) has(at string) bool {
 	return false
 }
 
-// failure returns what was gathered as a 400, or nil.
+// failure returns what was gathered as a 400, or nil. It is part of the collector.
 func (c *collector) failure() *Failure {
 	if len(c.list) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(c.list, c.compare)
-	// Most refusals have one violation: it and the Failure are one allocation.
-	var made struct {
-		Failure
-		one [1]Violation
-	}
-	f, kind := &made.Failure, &failureParameters
-	f.Rules, f.Violations = !c.malformed, slices.Grow(made.one[:0], len(c.list))
+	f := &failureParameters
 	for i := range c.list {
 		v := &c.list[i]
-		f.Violations = append(f.Violations, Violation{Pointer: v.pointer, Code: v.problem.code, Message: v.message(), Param: v.problem.param})
+		c.worded = append(c.worded, Violation{Pointer: v.pointer, Code: v.problem.code, Message: v.message(), Param: v.problem.param})
 		if v.body {
-			kind = &failureBody
+			f = &failureBody
 		}
 	}
-	f.Status, f.Code, f.Title = kind.Status, kind.Code, kind.Title
-	return f
+	c.told = Failure{Status: f.Status, Code: f.Code, Title: f.Title, Rules: !c.malformed, Violations: c.worded}
+	return &c.told
 }
 
 // compare orders violations as their fields stand in the struct. A map is visited in random order: its violations are sorted

@@ -596,6 +596,12 @@ var payloads = []mutation{
 		rule: "a refusal does not name the fields of another request",
 	},
 	{
+		id: "pool-refusal-shared", file: "internal/input/decode.go",
+		old:  "\t\tf.plan, f.scratch = d.plan, d.scratch\n\t\td.scratch = nil\n",
+		new:  "\t\tf.plan, f.scratch = d.plan, d.scratch\n",
+		rule: "a refusal stays its own request's until it is told",
+	},
+	{
 		id: "pool-exchange-shared", file: "exchange.go",
 		old:  `if x.lent || !x.returned || !x.done {`,
 		new:  `if !x.returned || !x.done {`,
