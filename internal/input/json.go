@@ -207,7 +207,7 @@ func (d *jsonDecoder) member(n *structNode, next int) (*field, error) {
 		return nil, err
 	}
 	if next < len(n.members) && n.members[next].name == string(raw[1:len(raw)-1]) {
-		return n.members[next], nil // no name has a character that JSON escapes
+		return n.members[next], nil // no field has a name that JSON escapes
 	}
 	name, err := d.unquote(raw)
 	if err != nil {
