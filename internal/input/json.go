@@ -328,14 +328,19 @@ func (d *jsonDecoder) scalar(n *node, v reflect.Value) bool {
 	if err != nil {
 		return d.syntax(err)
 	}
-	if d.out.hard && n.op == opString && len(n.checks) == 0 {
-		return true // the body is refused already: nobody will read the text
+	if d.unread(n) {
+		return true
 	}
 	// The string is a copy: it never aliases the pooled buffer.
 	if n.op == opBytes {
 		return d.noted(n.setBase64(v, string(text)))
 	}
 	return d.noted(n.setText(v, n.copied(text)))
+}
+
+// unread reports whether nobody will read the text of a node: the body is refused already, and no check is left.
+func (d *jsonDecoder) unread(n *node) bool {
+	return d.out.hard && n.op == opString && len(n.checks) == 0
 }
 
 // copied makes a string of text. For a word that a rule expects there is one already.
@@ -350,6 +355,9 @@ func (n *node) copied(text []byte) string {
 
 // pointer decodes a value into a new variable.
 func (d *jsonDecoder) pointer(n *node, v reflect.Value) bool {
+	if d.unread(n.elem) {
+		return d.value(n.elem, v) // which leaves v alone
+	}
 	if n.batch == 0 {
 		p := reflect.New(n.typ.Elem())
 		v.Set(p)

@@ -724,8 +724,8 @@ var payloads = []mutation{
 	},
 	{
 		id: "body-checks-skipped", file: "internal/input/json.go",
-		old:  `if d.out.hard && n.op == opString && len(n.checks) == 0 {`,
-		new:  `if d.out.hard && n.op == opString {`,
+		old:  `return d.out.hard && n.op == opString && len(n.checks) == 0`,
+		new:  `return d.out.hard && n.op == opString`,
 		rule: "the texts of a refused body are checked",
 	},
 	{
