@@ -50,19 +50,19 @@ var pipeline = []mutation{
 	if err != nil {
 		return err
 	}
-	defer body.Close()
+	return p.serve(ctx, x, c, body)
 `,
 		new: `	x.stage = StageWhat
 	body, err := p.what.decode(ctx, x, &c.Input)
 	if err != nil {
 		return err
 	}
-	defer body.Close()
 
 	x.stage = StageWhich
 	if c.Resource, err = p.which.resolve(ctx, x.r, c.Caller); err != nil {
 		return x.noResource(ctx, err)
 	}
+	return p.serve(ctx, x, c, body)
 `,
 		rule: "ownership is checked before the body is read",
 	},
