@@ -45,6 +45,15 @@ func (x *exchange) set(h http.Header, name, value string) {
 	x.values = x.values[1:]
 }
 
+// because is [Error.Because] in the memory of the exchange, for refusals that come in
+// floods. What it returns must not outlive the request: no function of the service
+// may get it.
+func (x *exchange) because(e *Error, cause error) *Error {
+	x.own = *e
+	x.own.cause = cause
+	return &x.own
+}
+
 // decimal is strconv.FormatInt, without an allocation for the lengths of most bodies.
 func decimal(n int64) string {
 	const width = 3

@@ -254,7 +254,8 @@ func build[S Principal, T, R any](maker string, who Authenticator[S], what func(
 		p.limits.bound(tell.timeout())
 	}
 	g.plan = p.describe(limit)
-	p.nobody = p.who.unauthenticated(nil, errNoCredential)
+	p.nobody = refuseUnauthenticated.Because(errNoCredential)
+	p.nobody.challenges = p.who.challenges(nil)
 	stages := p.stages
 	g.serve = func(w http.ResponseWriter, r *http.Request) {
 		x := newExchange(p.tell, w, r)

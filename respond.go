@@ -77,6 +77,7 @@ type exchange struct {
 	values   []string    // room for header values, see set
 
 	failure  *Error // how the request ended; nil: it was served
+	own      Error  // room for it, see because
 	stack    []byte // of a panic
 	returned bool   // no panic and no runtime.Goexit before the response was out
 	done     bool   // settled and logged

@@ -27,8 +27,8 @@ func TestRouteAllocations(t *testing.T) {
 	}{
 		{name: "success", client: newClient(ownRow, token, routeBody), status: http.StatusOK, most: 9},
 		{name: "no token", client: newClient(ownRow, "", routeBody), status: http.StatusUnauthorized, most: 4},
-		{name: "a forged token", client: newClient(ownRow, forged, routeBody), status: http.StatusUnauthorized, most: 6},
-		{name: "rate limited", perMin: 1, client: newClient(ownRow, token, routeBody), status: http.StatusTooManyRequests, most: 8},
+		{name: "a forged token", client: newClient(ownRow, forged, routeBody), status: http.StatusUnauthorized, most: 5},
+		{name: "rate limited", perMin: 1, client: newClient(ownRow, token, routeBody), status: http.StatusTooManyRequests, most: 7},
 		{name: "bad JSON", client: newClient(ownRow, token, `{"name":"Apollo",`), status: http.StatusBadRequest, most: 9},
 		{name: "an unknown field", client: newClient(ownRow, token, `{"admin":true}`), status: http.StatusBadRequest, most: 6},
 		{name: "an invalid field", client: newClient(ownRow, token, `{"name":"ab"}`), status: http.StatusBadRequest, most: 8},

@@ -258,7 +258,7 @@ func (a *Authenticator[S]) authenticate(ctx context.Context, x *exchange) (crede
 		}
 	}
 	if !a.anyone && !a.optional {
-		return got, a.unauthenticated(nil, errNoCredential)
+		return got, a.unauthenticated(x, nil, errNoCredential)
 	}
 	if err := a.check.Check(x.r); err != nil {
 		return got, refuseOrigin.Because(err)
@@ -275,14 +275,14 @@ func (a *Authenticator[S]) accept(ctx context.Context, x *exchange, w *way[S], t
 		}
 	}
 	if state != present {
-		return none, a.unauthenticated(w, errMalformed)
+		return none, a.unauthenticated(x, w, errMalformed)
 	}
 	caller, err := w.verify(ctx, text)
 	if err != nil {
-		return none, a.rejected(ctx, x.tell, w, err)
+		return none, a.rejected(ctx, x, w, err)
 	}
 	if isNobody(caller) {
-		return none, a.unauthenticated(w, errNobody)
+		return none, a.unauthenticated(x, w, errNobody)
 	}
 	return credential[S]{caller, w}, nil
 }
@@ -300,10 +300,10 @@ func isNobody[S Principal](caller S) bool {
 }
 
 // rejected tells a bad credential from a store that could not be asked.
-func (a *Authenticator[S]) rejected(ctx context.Context, tell *Responder, w *way[S], err error) error {
-	mapped := tell.mapped(err)
+func (a *Authenticator[S]) rejected(ctx context.Context, x *exchange, w *way[S], err error) error {
+	mapped := x.tell.mapped(err)
 	if errors.Is(mapped, ErrNoSession) || isNotFound(mapped) {
-		return a.unauthenticated(w, err)
+		return a.unauthenticated(x, w, err)
 	}
 	if ctx.Err() == context.Canceled {
 		return err
@@ -316,35 +316,38 @@ var (
 	challengeInvalid = []string{`Bearer error="invalid_token"`}
 )
 
-// unauthenticated is a 401 with its challenges (RFC 9110, section 15.5.2). The
-// bearer challenge has an error code only where a bearer token was sent (RFC
-// 6750, section 3.1).
-func (a *Authenticator[S]) unauthenticated(bad *way[S], cause error) *Error {
-	e := refuseUnauthenticated.Because(cause)
+// unauthenticated is a 401 with its challenges.
+func (a *Authenticator[S]) unauthenticated(x *exchange, bad *way[S], cause error) *Error {
+	e := x.because(refuseUnauthenticated, cause)
+	e.challenges = a.challenges(bad)
+	return e
+}
+
+// challenges are those of a 401 (RFC 9110, section 15.5.2). The bearer challenge has
+// an error code only where a bearer token was sent (RFC 6750, section 3.1).
+func (a *Authenticator[S]) challenges(bad *way[S]) []string {
 	for i := range a.ways {
 		if a.ways[i].kind != "bearer" {
 			continue
 		}
-		e.challenges = challengeBearer
 		if bad != nil && bad.kind == "bearer" {
-			e.challenges = challengeInvalid
+			return challengeInvalid
 		}
-		return e
+		return challengeBearer
 	}
 	// No registered scheme describes a cookie or a key, and a challenge is
 	// required: name what is expected.
-	seen := map[string]bool{}
+	var names []string
 	for i := range a.ways {
 		c := "ApiKey"
 		if a.ways[i].kind == "cookie" {
 			c = "Cookie"
 		}
-		if !seen[c] {
-			seen[c] = true
-			e.challenges = append(e.challenges, c)
+		if !slices.Contains(names, c) {
+			names = append(names, c)
 		}
 	}
-	return e
+	return names
 }
 
 // permit is stage 3.

@@ -274,7 +274,7 @@ func (x *exchange) verdict(store Store, group []claim, out []Decision, ok bool) 
 		}
 		return nil
 	}
-	e := refuseRate.Because(errUndecided)
+	e := x.because(refuseRate, errUndecided)
 	e.RetryAfter = time.Second
 	if longest >= 0 {
 		w := &group[longest]
@@ -326,7 +326,7 @@ func (x *exchange) enter(ctx context.Context, w *claim) error {
 		return err
 	}
 	if !ok {
-		e := refuseRate.Because(w.usedUp())
+		e := x.because(refuseRate, w.usedUp())
 		e.limit, e.RetryAfter = w.label, time.Second
 		return e
 	}

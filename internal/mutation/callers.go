@@ -95,7 +95,7 @@ var who = []mutation{
 	{
 		id: "session-store-down-is-401", file: "session.go",
 		old:  `return refuseUnavailable.Because(fmt.Errorf("verify the %s credential: %w", w.kind, err))`,
-		new:  `return a.unauthenticated(w, fmt.Errorf("verify the %s credential: %w", w.kind, err))`,
+		new:  `return a.unauthenticated(x, w, fmt.Errorf("verify the %s credential: %w", w.kind, err))`,
 		rule: "a session store that is down signs nobody out",
 	},
 	{

@@ -112,8 +112,8 @@ var abuse = []mutation{
 	},
 	{
 		id: "limit-places-unbounded", file: "take.go",
-		old:  "if !ok {\n\t\te := refuseRate.Because(w.usedUp())",
-		new:  "if !ok && false {\n\t\te := refuseRate.Because(w.usedUp())",
+		old:  "if !ok {\n\t\te := x.because(refuseRate, w.usedUp())",
+		new:  "if !ok && false {\n\t\te := x.because(refuseRate, w.usedUp())",
 		rule: "there are no more in flight than there are places",
 	},
 	{
