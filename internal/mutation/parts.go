@@ -305,6 +305,12 @@ var tokens = []mutation{
 		rule: "a clock that goes back does not prolong a signature",
 	},
 	{
+		id: "jwt-decoded-of-another", file: "internal/strictjwt/decoded.go",
+		old:  ` || !d.value.Equal(dst.Elem()) {`,
+		new:  ` {`,
+		rule: "no token gets the decoded claims of another that says something else",
+	},
+	{
 		id: "jwt-fingerprint-of-a-part", file: "internal/strictjwt/fingerprint.go",
 		old:  `gcm.Seal(b[:0], nonce, nil, b[headroom:])`,
 		new:  `gcm.Seal(b[:0], nonce, nil, b[len(b)-headroom:])`,

@@ -37,9 +37,13 @@ func (k *kept) remember(dst reflect.Value) {
 	if k.types == nil || !k.types.flat(dst.Type().Elem()) {
 		return
 	}
-	value := reflect.New(dst.Type().Elem()).Elem()
-	value.Set(dst.Elem())
-	k.last.Store(&decoded{dst.Type(), value})
+	d := k.types.value.Load()
+	if d == nil || d.into != dst.Type() || !d.value.Equal(dst.Elem()) {
+		d = &decoded{dst.Type(), reflect.New(dst.Type().Elem()).Elem()}
+		d.value.Set(dst.Elem())
+		k.types.value.Store(d)
+	}
+	k.last.Store(d)
 }
 
 // fresh reports whether dst is a pointer to a zero value. Decoding into any other
@@ -55,7 +59,14 @@ var unmarshalers = []reflect.Type{reflect.TypeFor[json.Unmarshaler](), reflect.T
 
 // typeMemo remembers what flat says of a type: a service decodes into one, and to look
 // through it takes as long as to keep what came out.
-type typeMemo struct{ last atomic.Pointer[knownType] }
+//
+// It also remembers the last value that was kept. Where that is little more than a role,
+// most tokens have an equal one and share it: of many users, each one's own would have
+// left the processor's caches when their next request comes.
+type typeMemo struct {
+	last  atomic.Pointer[knownType]
+	value atomic.Pointer[decoded]
+}
 
 type knownType struct {
 	of   reflect.Type

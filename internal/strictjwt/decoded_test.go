@@ -90,6 +90,53 @@ func TestDecodeAgain(t *testing.T) {
 	}
 }
 
+// TestDecodeShares: tokens that say the same share what is remembered, and no token
+// gets what another says.
+func TestDecodeShares(t *testing.T) {
+	t.Parallel()
+	type role struct {
+		Role  string  `json:"role"`
+		Level float64 `json:"level"`
+	}
+	types := new(typeMemo)
+	var last *decoded
+	for _, tt := range []struct {
+		name   string
+		text   string
+		want   role
+		shared bool // with the row before
+	}{
+		{name: "the first token", text: `{"sub":"1","role":"member"}`, want: role{Role: "member"}},
+		{name: "another user of the same role", text: `{"sub":"2","role":"member"}`, want: role{Role: "member"}, shared: true},
+		{name: "another role", text: `{"sub":"3","role":"admin"}`, want: role{Role: "admin"}},
+		{name: "the same role at another level", text: `{"sub":"4","role":"admin","level":1}`, want: role{Role: "admin", Level: 1}},
+		{name: "no role", text: `{"sub":"5"}`},
+	} {
+		claims := Claims{payload: &kept{text: &tt.text, types: types}}
+		for range 2 {
+			var got role
+			if err := claims.Decode(&got); err != nil || got != tt.want {
+				t.Errorf("%s: got %+v, %v, want %+v", tt.name, got, err, tt.want)
+			}
+			got.Role = "changed" // in its own copy
+		}
+		kept := claims.payload.last.Load()
+		if got := kept == last; got != tt.shared {
+			t.Errorf("%s: got shared %v, want %v", tt.name, got, tt.shared)
+		}
+		last = kept
+	}
+
+	var other struct {
+		Role string `json:"role"`
+	}
+	text := `{"role":"admin"}`
+	claims := Claims{payload: &kept{text: &text, types: types}}
+	if err := claims.Decode(&other); err != nil || other.Role != "admin" || claims.payload.last.Load() == last {
+		t.Errorf("another type: got %+v, %v, want a value of its own", other, err)
+	}
+}
+
 // TestTypeMemo: a type that came before another is judged again, and the same.
 func TestTypeMemo(t *testing.T) {
 	t.Parallel()
