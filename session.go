@@ -124,12 +124,7 @@ func isToken68(s string) bool {
 	return body != ""
 }
 
-var token68 = func() (is [256]bool) {
-	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/") {
-		is[c] = true
-	}
-	return is
-}()
+var token68 = setOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/")
 
 func one[S Principal](maker string, w way[S]) Authenticator[S] {
 	if w.verify == nil {
