@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/routeguard/guard"
 )
@@ -88,6 +89,55 @@ func TestWhatIsKeptStaysItsOwnRequests(t *testing.T) {
 		}
 		if !maps.EqualFunc(headers[i], copies[i], slices.Equal) {
 			t.Errorf("response %d: got the header %v later, want %v", i, headers[i], copies[i])
+		}
+	}
+}
+
+// TestWhatIsKeptOfRefusals: who observes refusals, or maps their errors, and keeps what
+// it gets, finds there later what was there.
+func TestWhatIsKeptOfRefusals(t *testing.T) {
+	t.Parallel()
+	var kept []error
+	var texts []string
+	keep := func(err error) {
+		if err != nil {
+			kept, texts = append(kept, err), append(texts, err.Error())
+		}
+	}
+	var codes []string
+	tell := &guard.Responder{Log: slog.New(slog.DiscardHandler),
+		Map:     func(err error) error { keep(err); return err },
+		Observe: func(_ context.Context, e guard.Event) { keep(e.Err); codes = append(codes, e.Code+" "+e.Limit) }}
+	verify := func(_ context.Context, token string) (User, error) {
+		if strings.HasPrefix(token, "bad") {
+			return User{}, fmt.Errorf("%w: %s", guard.ErrNoSession, token)
+		}
+		return User{ID: token}, nil
+	}
+	limit := (&guard.Limiter{}).PerCaller(1, 24*time.Hour).Named("edits")
+	h := guard.New(guard.Bearer(verify), guard.NoPayload, guard.NoResource, limit, tell,
+		func(context.Context, *guard.Call[User, guard.None, guard.None]) (guard.None, error) {
+			return guard.None{}, nil
+		})
+	var want []string
+	for i := range 50 {
+		for _, tt := range []struct{ token, code string }{
+			{fmt.Sprintf("bad-%d", i), "unauthenticated "}, {fmt.Sprint("u", i), " "}, {fmt.Sprint("u", i), "rate_limited edits"}, {"no/(token", "unauthenticated "},
+		} {
+			c := newClient(ownRow, tt.token, "")
+			c.send(h)
+			want = append(want, tt.code)
+		}
+	}
+	if !slices.Equal(codes, want) {
+		t.Errorf("got %q, want %q", codes, want)
+	}
+	if got := 200; len(kept) != got { // 150 refusals, and the errors of 50 verifications
+		t.Errorf("got %d errors, want %d", len(kept), got)
+	}
+	for i, err := range kept {
+		if err.Error() != texts[i] {
+			t.Errorf("error %d: got %q later, want %q", i, err, texts[i])
 		}
 	}
 }

@@ -621,6 +621,12 @@ var payloads = []mutation{
 		survives: "a second lock: without a ResponseWriter nobody has a way to the exchange, and it is emptied before it is used again",
 	},
 	{
+		id: "pool-refusal-handed-out", file: "observe.go",
+		old:  `ev.Err = e.cause`,
+		new:  `ev.Err = e`,
+		rule: "an event that is kept holds no memory of later requests",
+	},
+	{
 		id: "pool-exchange-kept", file: "exchange.go",
 		old:  "\t*x = exchange{}\n",
 		new:  ``,
