@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
-	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,30 +11,27 @@ import (
 	"github.com/routeguard/guard/internal/output"
 )
 
-// buffer is where the body of a response is made before its first byte is sent.
-// An io.Writer must not retain what it is given, so that the bytes are another
-// response's afterwards.
+// buffer is where the body of a response is made before its first byte is sent. It
+// belongs to the exchange, and is another's with it: an io.Writer must not retain what
+// it is given.
 type buffer struct{ bytes.Buffer }
 
-// maxKeptBuffer is the size above which a buffer is left to the garbage collector.
-const maxKeptBuffer = 16 << 10
+const (
+	// minBuffer is what most bodies fit into, in bytes.
+	minBuffer = 512
+	// maxKeptBuffer is the size above which a buffer is left to the garbage collector.
+	maxKeptBuffer = 16 << 10
+)
 
-var buffers = sync.Pool{New: func() any {
-	b := new(buffer)
-	b.Grow(512)
-	return b
-}}
-
-// giveBack wipes b and keeps it for another response. A buffer in which something
-// has failed is not given back.
-func (b *buffer) giveBack() {
+// wipe clears all of b for another response.
+func (b *buffer) wipe() {
 	if b.Cap() > maxKeptBuffer {
+		*b = buffer{}
 		return
 	}
-	used := b.Bytes()
-	clear(used[:cap(used)])
 	b.Reset()
-	buffers.Put(b)
+	used := b.AvailableBuffer()
+	clear(used[:cap(used)])
 }
 
 // encoding replaces invalid UTF-8 in a stored string instead of failing on it.

@@ -26,7 +26,10 @@ func (x *exchange) recycle() {
 	if x.lent || !x.returned || !x.done {
 		return
 	}
+	x.body.wipe()
+	body := x.body
 	*x = exchange{}
+	x.body = body
 	exchanges.Put(x)
 }
 

@@ -75,6 +75,7 @@ type exchange struct {
 	before   http.Header // as it was before that
 	clean    bool        // the header was empty before, and is the guard's alone
 	values   []string    // room for header values, see set
+	body     buffer      // of the response, which outlives the request
 
 	failure  *Error // how the request ended; nil: it was served
 	own      Error  // room for it, see because
@@ -240,10 +241,8 @@ func (x *exchange) refuse(e *Error) {
 	if x.r.ProtoMajor == 1 && (e.closeConn || x.unread()) {
 		x.hangUp()
 	}
-	b := buffers.Get().(*buffer)
-	b.Write(x.tell.appendError(b.AvailableBuffer(), e, x.id))
-	x.send(e.Status, b.Bytes())
-	b.giveBack()
+	x.body.Grow(minBuffer)
+	x.send(e.Status, x.tell.appendError(x.body.AvailableBuffer(), e, x.id))
 }
 
 // challenges is what a 401 asks for (RFC 9110, section 15.5.2 wants it on every
@@ -307,17 +306,16 @@ func (x *exchange) reply(out any, plan *output.Plan) error {
 	if v := reflect.ValueOf(body); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return fmt.Errorf("the handler returned a nil %T and no error", body)
 	}
-	b := buffers.Get().(*buffer)
-	if err := b.encode(body, plan); err != nil {
+	x.body.Grow(minBuffer)
+	if err := x.body.encode(body, plan); err != nil {
 		return err
 	}
 	switch status {
 	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified:
 		x.writeResult(status, header, cookies, nil) // RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5
 	default:
-		x.writeResult(status, header, cookies, b.Bytes())
+		x.writeResult(status, header, cookies, x.body.Bytes())
 	}
-	b.giveBack()
 	return nil
 }
 

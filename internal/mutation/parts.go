@@ -645,6 +645,12 @@ var payloads = []mutation{
 		rule: "a response does not begin with another one",
 	},
 	{
+		id: "pool-response-not-wiped", file: "exchange.go",
+		old:  "\tx.body.wipe()\n",
+		new:  ``,
+		rule: "an exchange gives no response to another request",
+	},
+	{
 		id: "pool-token-kept", file: "internal/strictjwt/token.go",
 		old:  "\tclear(r.bytes[:cap(r.bytes)])\n",
 		new:  ``,
