@@ -75,7 +75,7 @@ type exchange struct {
 	before   http.Header // as it was before that
 	clean    bool        // the header was empty before, and is the guard's alone
 	values   []string    // room for header values, see set
-	body     buffer      // of the response, which outlives the request
+	body     buffer      // where the response is made; it stays when all else is forgotten
 
 	failure  *Error // how the request ended; nil: it was served
 	own      Error  // room for it, see because

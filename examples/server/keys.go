@@ -89,7 +89,10 @@ func (e *environment) webhookSecret(name string) secret {
 	}
 	_, err := guard.Signed(guard.Webhook{Secrets: []string{v}})
 	e.mistakesOf(name, err, instead)
-	key, _ := decodeBase64(encoded)
+	key, ok := decodeBase64(encoded)
+	if err == nil && !ok {
+		e.mistake(name, "is not one line of standard base64 with padding after %s%s", webhookPrefix, instead)
+	}
 	return key
 }
 

@@ -159,7 +159,7 @@ func TestWhatIsNotPlainIsForTheLibrary(t *testing.T) {
 		"a struct with hidden fields": reflect.TypeFor[sync.Mutex](),
 		"an embedded struct":          reflect.TypeFor[struct{ Embedded }](),
 		"a named embedded struct": reflect.TypeFor[struct {
-			tree `json:"tree"`
+			Embedded `json:"named"`
 		}](),
 		"two fields of one name": reflect.TypeFor[struct {
 			A string
